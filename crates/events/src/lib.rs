@@ -1,0 +1,14 @@
+//! What happened in a run, as values that can be written, read back and reported.
+//!
+//! The engine is the only producer; every report (console, JUnit, JSON, summary) is a function of these events alone, so a
+//! report can be made again from `events.ndjson`, also after a run that was killed.
+//!
+//! *Architecture invariant:* this crate knows nothing of Kubernetes, clusters or scenarios' types, and does no IO.
+
+mod event;
+mod failure;
+mod run;
+
+pub use event::{Event, EventKind, FORMAT, StepPlan};
+pub use failure::{Change, Failure, FailureClass, Mismatch};
+pub use run::{ClusterKind, Kept, Outcome, Phase, StepOutcome, Tally};
