@@ -1,1 +1,27 @@
-fn main() {}
+//! `cargo xtask`: the command line. It parses, picks and dispatches; what happens is in the crates.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one crate that speaks to a terminal")]
+
+mod cli;
+mod cmd;
+mod outcome;
+mod project;
+mod provider;
+mod select;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match cmd::dispatch(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let (code, text) = outcome::explain(&error);
+            eprint!("{text}");
+            ExitCode::from(code)
+        }
+    }
+}

@@ -111,8 +111,7 @@ pub enum EventKind {
     },
     /// A watched object changed.
     Changed {
-        /// See [`crate::Change`].
-        #[serde(flatten)]
+        /// See [`crate::Change`]. Not flattened: its `at_ms` is the change's own, beside the event's.
         change: crate::Change,
     },
     /// A watch had to be listed anew: changes in between may be missing from the history of that kind.
@@ -164,4 +163,27 @@ pub enum EventKind {
     /// An event that a newer version of this tool wrote.
     #[serde(other)]
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: EventKind) -> Event {
+        Event { seq: 3, at_ms: 17, wall: jiff::Timestamp::UNIX_EPOCH, scenario: Some("a".into()), kind }
+    }
+
+    #[test]
+    fn a_change_keeps_its_own_time_beside_the_events() {
+        let change = crate::Change { at_ms: 12, object: "Node/w".into(), version: "7".into(), what: "x".into() };
+        let event = event(EventKind::Changed { change });
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_read_as_unknown() {
+        let text = r#"{"seq":3,"at_ms":17,"wall":"1970-01-01T00:00:00Z","scenario":"a","event":"metered","watts":4}"#;
+        assert_eq!(serde_json::from_str::<Event>(text).unwrap(), event(EventKind::Unknown));
+    }
 }

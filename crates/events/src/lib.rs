@@ -6,6 +6,7 @@
 //! *Architecture invariant:* this crate knows nothing of Kubernetes, clusters or scenarios' types, and does no IO.
 
 mod event;
+pub mod exit;
 mod failure;
 mod run;
 

@@ -23,6 +23,17 @@ pub enum CidrSource {
     Agent,
 }
 
+impl CidrSource {
+    /// The word in scenarios.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CiliumNode => "ciliumNode",
+            Self::Node => "node",
+            Self::Agent => "agent",
+        }
+    }
+}
+
 /// A set of ranges for one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CidrRef {
@@ -32,4 +43,27 @@ pub enum CidrRef {
     Pool,
     /// `10.0.0.0/8`, or a list.
     Literal(Vec<IpNet>),
+}
+
+impl std::fmt::Display for At {
+    /// Nothing, or `@LABEL`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Now => Ok(()),
+            Self::Label(label) => write!(f, "@{label}"),
+        }
+    }
+}
+
+impl std::fmt::Display for CidrRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Of(source, at) => write!(f, "{}.podCIDRs{at}", source.as_str()),
+            Self::Pool => f.write_str("pool"),
+            Self::Literal(nets) => {
+                let nets: Vec<String> = nets.iter().map(ToString::to_string).collect();
+                f.write_str(&nets.join(", "))
+            }
+        }
+    }
 }

@@ -3,9 +3,11 @@
 mod cidr_ref;
 mod cilium;
 mod cluster;
+mod deadline;
 mod expect;
 mod step;
 mod template;
+mod title;
 mod version;
 mod workload;
 
@@ -16,7 +18,7 @@ pub use expect::{
     AgentMatcher, Check, CidrMatcher, Expect, IpMatcher, Quantity, Reach, Since, Span, StatusMatcher, Timing, ValueMatcher,
 };
 pub use step::{Action, Component, ExecStep, ObjectName, ObjectRef, PatchStep, RestartItem, RestartTarget, Step, WaitFor};
-pub use template::{Template, TemplatePart, Variable};
+pub use template::{NodePart, NodeTemplate, Template, TemplatePart, Variable};
 pub use version::VersionRange;
 pub use workload::{PodSet, Workload};
 

@@ -1,6 +1,6 @@
 //! Text with values of the node in question.
 
-use super::{At, CidrSource};
+use super::{At, CidrSource, NodeRef};
 
 /// `node has CIDRs allocated (${ciliumNode.podCIDRs@start}) that conflict with requested CIDRs ${node.podCIDRs}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,4 +29,25 @@ pub enum Variable {
     List(CidrSource, At),
     /// The singular, `${node.podCIDR}`: the first of them, bare.
     First(CidrSource, At),
+}
+
+/// A text of a patch, in which each variable names its node: `${worker2.ciliumNode.podCIDR}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeTemplate {
+    /// In order.
+    pub parts: Vec<NodePart>,
+}
+
+/// A piece of a [`NodeTemplate`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodePart {
+    /// As is.
+    Text(String),
+    /// Filled in for that node.
+    Variable {
+        /// Whose value.
+        node: NodeRef,
+        /// Which.
+        variable: Variable,
+    },
 }

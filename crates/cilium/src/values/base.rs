@@ -1,0 +1,121 @@
+//! The values of every installation.
+
+use serde_json::{Map, Value, json};
+
+use super::merge;
+
+/// The `ipam` values, as text: a scenario may well ask for what Cilium refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IpamValues {
+    /// `ipam.mode`.
+    pub mode: String,
+    /// `ipv4.enabled`.
+    pub ipv4_enabled: bool,
+    /// `ipv6.enabled`.
+    pub ipv6_enabled: bool,
+    /// `ipam.operator.clusterPoolIPv4PodCIDRList`.
+    pub ipv4_pools: Vec<String>,
+    /// `ipam.operator.clusterPoolIPv4MaskSize`.
+    pub ipv4_mask: u8,
+    /// `ipam.operator.clusterPoolIPv6PodCIDRList`.
+    pub ipv6_pools: Vec<String>,
+    /// `ipam.operator.clusterPoolIPv6MaskSize`.
+    pub ipv6_mask: u8,
+}
+
+impl Default for IpamValues {
+    /// The chart's own defaults.
+    fn default() -> Self {
+        Self {
+            mode: "cluster-pool".to_owned(),
+            ipv4_enabled: true,
+            ipv6_enabled: false,
+            ipv4_pools: vec!["10.0.0.0/8".to_owned()],
+            ipv4_mask: 24,
+            ipv6_pools: vec!["fd00::/104".to_owned()],
+            ipv6_mask: 120,
+        }
+    }
+}
+
+/// Values that need three images and nothing else: no Envoy (hence no L7 proxy), one operator replica, Hubble Relay with certificates
+/// that Helm makes, and images by tag so that those already on the nodes are used.
+pub fn base() -> Map<String, Value> {
+    let preloaded = json!({"useDigest": false, "pullPolicy": "IfNotPresent"});
+    object(json!({
+        "image": preloaded,
+        "operator": {"replicas": 1, "image": preloaded},
+        "envoy": {"enabled": false},
+        "l7Proxy": false,
+        "hubble": {
+            "enabled": true,
+            "tls": {"enabled": true, "auto": {"enabled": true, "method": "helm"}},
+            "relay": {"enabled": true, "image": preloaded},
+            "ui": {"enabled": false},
+        },
+    }))
+}
+
+/// [`base`] with these IPAM values.
+pub fn with_ipam(ipam: &IpamValues) -> Map<String, Value> {
+    let mut values = base();
+    merge(
+        &mut values,
+        &object(json!({
+            "ipv4": {"enabled": ipam.ipv4_enabled},
+            "ipv6": {"enabled": ipam.ipv6_enabled},
+            "ipam": {
+                "mode": ipam.mode,
+                "operator": {
+                    "clusterPoolIPv4PodCIDRList": ipam.ipv4_pools,
+                    "clusterPoolIPv4MaskSize": ipam.ipv4_mask,
+                    "clusterPoolIPv6PodCIDRList": ipam.ipv6_pools,
+                    "clusterPoolIPv6MaskSize": ipam.ipv6_mask,
+                },
+            },
+        })),
+    );
+    values
+}
+
+/// The images that an installation with [`base`] needs, for a version without `v`.
+pub fn images(version: &str) -> Vec<String> {
+    ["cilium", "operator-generic", "hubble-relay"]
+        .into_iter()
+        .map(|name| format!("quay.io/cilium/{name}:v{version}"))
+        .collect()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::lookup;
+
+    #[test]
+    fn ipam_lies_over_the_base() {
+        let values = with_ipam(&IpamValues { mode: "kubernetes".to_owned(), ..IpamValues::default() });
+        assert_eq!(lookup(&values, "ipam.mode"), Some(&json!("kubernetes")));
+        assert_eq!(lookup(&values, "ipam.operator.clusterPoolIPv4PodCIDRList"), Some(&json!(["10.0.0.0/8"])));
+        assert_eq!(lookup(&values, "operator.replicas"), Some(&json!(1)));
+        assert_eq!(lookup(&values, "hubble.relay.image.useDigest"), Some(&json!(false)));
+    }
+
+    #[test]
+    fn names_three_images() {
+        assert_eq!(
+            images("1.19.1"),
+            [
+                "quay.io/cilium/cilium:v1.19.1",
+                "quay.io/cilium/operator-generic:v1.19.1",
+                "quay.io/cilium/hubble-relay:v1.19.1"
+            ]
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! Installing Cilium and waiting until the cluster is ready for the first step.
+
+use cilium::components;
+use cluster::HelmAction;
+use tokio::time::Instant;
+
+use crate::failure::StepError;
+use crate::observe::KindName;
+use crate::session::{Level, Session};
+
+/// Applies the chart.
+pub(crate) async fn install(session: &mut Session) -> Result<(), StepError> {
+    let version = session.world.cilium_version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let action = HelmAction::Apply { version, values: session.values.clone() };
+    let cluster = session.cluster.clone();
+    session.during(async { cluster.helm(&action).await }).await??;
+    Ok(())
+}
+
+/// Waits until every node has a ready agent that has answered, the operator leads, and pods can be scheduled.
+pub(crate) async fn ready(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
+    let cluster = session.cluster.clone();
+    session.during(async { cluster.ready().await }).await??;
+    agents_ready(session, deadline).await?;
+    let kinds = [KindName::new("v1", "Pod"), KindName::new("v1", "Node"), KindName::new("cilium.io/v2", "CiliumNode")];
+    session
+        .until(deadline, "the cluster to be ready for the first step", &kinds, |session| {
+            let world = &session.world;
+            for (name, node) in &world.nodes {
+                if !node.ready {
+                    return Level::not_yet(format!("node {name} is not Ready"));
+                }
+                if node.taints.iter().any(|taint| taint == components::AGENT_NOT_READY_TAINT) {
+                    return Level::not_yet(format!("node {name} is tainted {}", components::AGENT_NOT_READY_TAINT));
+                }
+                if !world.cilium_nodes.contains_key(name) {
+                    return Level::not_yet(format!("there is no CiliumNode {name}"));
+                }
+            }
+            let operators: Vec<_> = world.component(&components::OPERATOR).filter(|pod| pod.is_live()).collect();
+            match operators.iter().find(|pod| !pod.ready) {
+                Some(pod) => return Level::not_yet(format!("{} is not ready", pod.name)),
+                None if operators.is_empty() => return Level::not_yet("there is no operator"),
+                None => {}
+            }
+            match &world.operator_leader {
+                Some(_) => Level::Done(()),
+                None => Level::not_yet("no operator leads"),
+            }
+        })
+        .await
+}
+
+/// Waits until every node has a ready agent that has said what it runs.
+pub(super) async fn agents_ready(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
+    let kinds = [KindName::new("v1", "Pod"), KindName::new("v1", "Node")];
+    session
+        .until(deadline, "a ready agent on every node", &kinds, |session| {
+            let world = &session.world;
+            if world.nodes.is_empty() {
+                return Level::not_yet("no nodes");
+            }
+            let pods = world.agent_pods();
+            for name in world.nodes.keys() {
+                let Some(pod) = pods.get(name) else { return Level::not_yet(format!("no agent on {name}")) };
+                if !pod.ready {
+                    let state = pod.waiting.as_ref().unwrap_or(&pod.phase);
+                    return Level::not_yet(format!("{} on {name}: {state}, not ready", pod.name));
+                }
+                if world.agent_on(name).is_none() {
+                    return Level::not_yet(format!("{} on {name} has not been asked yet", pod.name));
+                }
+            }
+            Level::Done(())
+        })
+        .await
+}

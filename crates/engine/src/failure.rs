@@ -1,0 +1,142 @@
+//! Why a step did not pass, and what a reader is told of it.
+
+use cluster::ClusterError;
+use events::{Change, Failure, FailureClass, Mismatch};
+
+use crate::observe::{History, KindName, describe_change};
+
+/// Why a step did not pass.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    /// What is there is not what was expected, or a state was not reached in time.
+    #[error("{message}")]
+    Mismatch { message: String, mismatches: Vec<Mismatch> },
+    /// A state was not reached because of the machine beneath: an image that is not there, a node that is not ready, a watch that is down.
+    #[error("{message}")]
+    Infrastructure { message: String, mismatches: Vec<Mismatch> },
+    /// A request was refused or not answered.
+    #[error("{operation} {object}: {error}")]
+    Api { operation: String, object: String, error: String },
+    /// The cluster's provider.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The scenario asks for something that is not there.
+    #[error("{message}")]
+    Input { message: String },
+    /// The user stopped the run.
+    #[error("stopped by the user")]
+    Interrupted,
+}
+
+impl StepError {
+    /// What it speaks about.
+    pub(crate) fn class(&self) -> FailureClass {
+        match self {
+            Self::Mismatch { .. } => FailureClass::Product,
+            Self::Infrastructure { .. } | Self::Api { .. } | Self::Cluster(_) => FailureClass::Infrastructure,
+            Self::Input { .. } => FailureClass::Input,
+            Self::Interrupted => FailureClass::Interrupted,
+        }
+    }
+
+    fn mismatches(&self) -> &[Mismatch] {
+        match self {
+            Self::Mismatch { mismatches, .. } | Self::Infrastructure { mismatches, .. } => mismatches,
+            _ => &[],
+        }
+    }
+
+    fn causes(&self) -> Vec<String> {
+        match self {
+            Self::Cluster(error) => {
+                let output = error.output.iter().flat_map(|o| o.lines()).map(str::to_owned);
+                let hint = error.hint.iter().map(|hint| format!("hint: {hint}"));
+                output.chain(hint).chain([error.leftovers.to_string()]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// How many of an object's last changes a failure shows.
+const LAST_CHANGES: usize = 5;
+
+/// What a failure says beyond its cause.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) step: Option<usize>,
+    pub(crate) location: Option<String>,
+    pub(crate) history: &'a History,
+    pub(crate) ms: &'a dyn Fn(tokio::time::Instant) -> u64,
+    pub(crate) last_api_error: Option<String>,
+    pub(crate) next: Vec<String>,
+}
+
+/// Puts a failure together.
+pub(crate) fn describe(error: &StepError, around: Circumstances<'_>) -> Failure {
+    let mut mismatches = error.mismatches().to_vec();
+    let mut history = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for mismatch in &mut mismatches {
+        let Some((kind, namespace, name)) = object(&mismatch.object) else { continue };
+        let changes = changes(around.history, &kind, namespace, name, &mismatch.object, around.ms);
+        mismatch.since_ms = mismatch.since_ms.or_else(|| changes.last().map(|change| change.at_ms));
+        if seen.insert(mismatch.object.clone()) {
+            history.extend(changes.into_iter().rev().take(LAST_CHANGES));
+        }
+    }
+    history.sort_by(|a, b| (a.at_ms, &a.object).cmp(&(b.at_ms, &b.object)));
+    Failure {
+        class: error.class(),
+        message: error.to_string(),
+        step: around.step,
+        location: around.location,
+        mismatches,
+        history,
+        causes: error.causes(),
+        last_api_error: around.last_api_error,
+        next: around.next,
+    }
+}
+
+/// `CiliumNode/worker2` or `Pod/alpine/alpine-abc` as kind, namespace and name. An `Agent/worker2` is told by its CiliumNode.
+fn object(text: &str) -> Option<(KindName, &str, &str)> {
+    let mut parts = text.splitn(3, '/');
+    let (kind, a, b) = (parts.next()?, parts.next()?, parts.next());
+    let (namespace, name) = b.map_or(("", a), |b| (a, b));
+    let api_version = match kind {
+        "CiliumNode" | "CiliumEndpoint" => "cilium.io/v2",
+        "Agent" => return Some((KindName::new("cilium.io/v2", "CiliumNode"), namespace, name)),
+        "Node" | "Pod" | "ConfigMap" => "v1",
+        _ => return None,
+    };
+    Some((KindName::new(api_version, kind), namespace, name))
+}
+
+fn changes(
+    history: &History,
+    kind: &KindName,
+    namespace: &str,
+    name: &str,
+    object: &str,
+    ms: &dyn Fn(tokio::time::Instant) -> u64,
+) -> Vec<Change> {
+    let mut before = None;
+    let mut changes = Vec::new();
+    for version in history.of(kind, namespace, name) {
+        let what = if version.seen == crate::observe::Seen::Deleted {
+            Some("deleted".to_owned())
+        } else {
+            describe_change(kind, before, &version.object)
+        };
+        if let Some(what) = what {
+            changes.push(Change {
+                at_ms: ms(version.at),
+                object: object.to_owned(),
+                version: version.version().to_owned(),
+                what,
+            });
+        }
+        before = (version.seen != crate::observe::Seen::Deleted).then_some(&*version.object);
+    }
+    changes
+}

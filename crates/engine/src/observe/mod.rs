@@ -1,0 +1,12 @@
+//! What the API server tells us, kept as history: one list and one watch per kind for the whole run.
+
+mod diff;
+mod history;
+mod kinds;
+mod watch;
+
+pub(crate) use diff::describe_change;
+pub(crate) use history::{History, Pushed, Seen, Version, key};
+pub(crate) use kinds::{Watched, standard};
+pub use kinds::KindName;
+pub(crate) use watch::{ObjectChange, Observation, spawn};

@@ -1,0 +1,447 @@
+//! A run: scenarios one after another, each with its own cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use cluster::{Cluster, ClusterSpec, Leftovers, Progress, Provider};
+use events::{EventKind, Failure, FailureClass, Kept, Outcome, Phase, StepOutcome, Tally};
+use scenario::model::{Check, IpFamily};
+use tokio::time::Instant;
+
+use crate::action;
+use crate::emit::Emitter;
+use crate::evidence;
+use crate::failure::{Circumstances, StepError, describe};
+use crate::observe::{History, KindName};
+use crate::plan::Plan;
+use crate::session::{Session, Setup};
+use crate::stop::{Stop, StopLevel};
+
+/// When a cluster stays after its scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// Never.
+    #[default]
+    Never,
+    /// When the scenario did not pass.
+    OnFailure,
+    /// Always.
+    Always,
+}
+
+/// What a run needs to know.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The run's id.
+    pub run: String,
+    /// Its folder; each scenario gets one in it.
+    pub dir: Utf8PathBuf,
+    /// When clusters stay.
+    pub keep: Keep,
+    /// Stop after the first scenario that did not pass.
+    pub fail_fast: bool,
+    /// Stretches every deadline.
+    pub timeout_scale: f64,
+    /// Version of this tool.
+    pub tool: String,
+    /// Why this kind of cluster was taken.
+    pub why: String,
+    /// Cilium's version.
+    pub cilium: semver::Version,
+    /// The order of everything that real life leaves open, on `sim`.
+    pub seed: Option<u64>,
+    /// A sentence that every report must carry.
+    pub notice: Option<String>,
+}
+
+/// How long installing Cilium may take, image pulls included.
+const INSTALL: Duration = Duration::from_secs(600);
+
+/// Carries out the plans. The exit code in the last event is given by `exit_code`.
+pub async fn run(
+    plans: &[Plan],
+    provider: &dyn Provider,
+    options: &RunOptions,
+    emitter: &Emitter,
+    stop: &Stop,
+    exit_code: impl Fn(&Tally) -> u8,
+) -> u8 {
+    let began = Instant::now();
+    emitter.emit(EventKind::RunStarted {
+        format: events::FORMAT,
+        run: options.run.clone(),
+        tool: options.tool.clone(),
+        cluster: provider.kind(),
+        why: options.why.clone(),
+        cilium: options.cilium.to_string(),
+        scenarios: plans.iter().map(|plan| plan.scenario.name.clone()).collect(),
+        seed: options.seed,
+        notice: options.notice.clone(),
+    });
+    let mut tally = Tally::default();
+    let mut failed = false;
+    for plan in plans {
+        let emitter = emitter.scenario(&plan.scenario.name);
+        let reason = if let Some(skip) = &plan.skip {
+            Some((Outcome::Skipped, skip.clone()))
+        } else if stop.level() > StopLevel::Run {
+            Some((Outcome::Interrupted, "the run was stopped before it began".to_owned()))
+        } else if failed && options.fail_fast {
+            Some((Outcome::Skipped, "an earlier scenario did not pass (--fail-fast)".to_owned()))
+        } else {
+            None
+        };
+        if let Some((outcome, reason)) = reason {
+            started(plan, &emitter);
+            emitter.emit(EventKind::ScenarioEnded { outcome, took_ms: 0, reason: Some(reason), kept: None });
+            tally.add(outcome);
+            continue;
+        }
+        let outcome = Box::pin(scenario(plan, provider, options, &emitter, stop)).await;
+        failed |= !matches!(outcome, Outcome::Passed | Outcome::Skipped);
+        tally.add(outcome);
+    }
+    let code = exit_code(&tally);
+    emitter.emit(EventKind::RunEnded { tally, exit_code: code, took_ms: ms(began.elapsed()) });
+    code
+}
+
+fn started(plan: &Plan, emitter: &Emitter) {
+    emitter.emit(EventKind::ScenarioStarted {
+        file: plan.scenario.source.path.to_string(),
+        summary: plan.scenario.summary.clone(),
+        references: plan.scenario.references.clone(),
+        steps: plan.events(),
+    });
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a provider says while it works becomes events.
+struct Told(Emitter);
+
+impl Progress for Told {
+    fn now(&self, what: &str) {
+        self.0.emit(EventKind::Waiting { what: "the cluster".to_owned(), last: what.to_owned() });
+    }
+
+    fn warn(&self, what: &str) {
+        self.0.emit(EventKind::Warning { text: what.to_owned() });
+    }
+}
+
+/// Tells when a phase begins and ends.
+struct PhaseTimer<'a> {
+    emitter: &'a Emitter,
+    phase: Phase,
+    began: Instant,
+}
+
+impl<'a> PhaseTimer<'a> {
+    fn start(emitter: &'a Emitter, phase: Phase) -> Self {
+        emitter.emit(EventKind::PhaseStarted { phase });
+        Self { emitter, phase, began: Instant::now() }
+    }
+
+    fn end(self) {
+        self.emitter.emit(EventKind::PhaseEnded { phase: self.phase, took_ms: ms(self.began.elapsed()) });
+    }
+}
+
+async fn scenario(plan: &Plan, provider: &dyn Provider, options: &RunOptions, emitter: &Emitter, stop: &Stop) -> Outcome {
+    let began = Instant::now();
+    started(plan, emitter);
+    let dir = options.dir.join(&plan.scenario.name);
+    let mut life = Life { plan, options, emitter, stop, dir, cluster: None, session: None, step: None };
+    let outcome = match life.live(provider).await {
+        Ok(()) => Outcome::Passed,
+        Err(error) => {
+            let failure = life.failure(&error);
+            let outcome = match failure.class {
+                FailureClass::Product => Outcome::Failed,
+                FailureClass::Infrastructure | FailureClass::Input => Outcome::Error,
+                FailureClass::Interrupted => Outcome::Interrupted,
+            };
+            emitter.emit(EventKind::Failed { failure });
+            life.collect().await;
+            outcome
+        }
+    };
+    let kept = life.remove(outcome).await;
+    let reason = (outcome == Outcome::Interrupted).then(|| "stopped by the user".to_owned());
+    emitter.emit(EventKind::ScenarioEnded { outcome, took_ms: ms(began.elapsed()), reason, kept });
+    outcome
+}
+
+/// One scenario from its cluster's creation to its removal.
+struct Life<'a> {
+    plan: &'a Plan,
+    options: &'a RunOptions,
+    emitter: &'a Emitter,
+    stop: &'a Stop,
+    dir: Utf8PathBuf,
+    cluster: Option<Arc<dyn Cluster>>,
+    session: Option<Session>,
+    step: Option<usize>,
+}
+
+impl Life<'_> {
+    async fn live(&mut self, provider: &dyn Provider) -> Result<(), StepError> {
+        private_dir(&self.dir)?;
+        let scale = self.options.timeout_scale;
+        let stop = self.stop.clone();
+
+        let phase = PhaseTimer::start(self.emitter, Phase::Create);
+        let spec = self.spec();
+        let cluster = tokio::select! {
+            biased;
+            () = stop.at_least(StopLevel::Stop) => return Err(StepError::Interrupted),
+            cluster = provider.create(&spec, Arc::new(Told(self.emitter.clone()))) => cluster?,
+        };
+        phase.end();
+        self.cluster = Some(cluster.clone());
+
+        let phase = PhaseTimer::start(self.emitter, Phase::Install);
+        let mut session = Session::new(self.plan.scenario.clone(), cluster, self.setup());
+        let outcome = tokio::select! {
+            biased;
+            () = stop.at_least(StopLevel::Stop) => Err(StepError::Interrupted),
+            done = async {
+                action::install(&mut session).await?;
+                action::ready(&mut session, Instant::now() + INSTALL.mul_f64(scale)).await
+            } => done,
+        };
+        self.session = Some(session);
+        outcome?;
+        phase.end();
+
+        let phase = PhaseTimer::start(self.emitter, Phase::Steps);
+        let outcome = self.steps().await;
+        phase.end();
+        outcome
+    }
+
+    async fn steps(&mut self) -> Result<(), StepError> {
+        let Some(session) = self.session.as_mut() else { return Ok(()) };
+        session.drain()?;
+        session.label(crate::START);
+        for (index, (step, planned)) in self.plan.scenario.steps.iter().zip(&self.plan.steps).enumerate() {
+            if let Some(why) = &planned.skip {
+                self.emitter.emit(EventKind::StepEnded {
+                    index,
+                    outcome: StepOutcome::Skipped,
+                    took_ms: 0,
+                    subjects: None,
+                    detail: why.clone(),
+                });
+                continue;
+            }
+            self.step = Some(index);
+            let began = Instant::now();
+            self.emitter.emit(EventKind::StepStarted { index });
+            let result = tokio::select! {
+                biased;
+                () = self.stop.at_least(StopLevel::Stop) => Err(StepError::Interrupted),
+                done = action::carry_out(session, index, step, began, began + planned.within) => done,
+            };
+            let result = result.and_then(|done| {
+                session.drain()?;
+                session.violation(Some(index))?;
+                Ok(done)
+            });
+            let took_ms = ms(began.elapsed());
+            match result {
+                Ok(done) => self.emitter.emit(EventKind::StepEnded {
+                    index,
+                    outcome: StepOutcome::Passed,
+                    took_ms,
+                    subjects: done.subjects,
+                    detail: done.detail,
+                }),
+                Err(error) => {
+                    self.emitter.emit(EventKind::StepEnded {
+                        index,
+                        outcome: StepOutcome::Failed,
+                        took_ms,
+                        subjects: None,
+                        detail: error.to_string(),
+                    });
+                    return Err(error);
+                }
+            }
+            session.monitors.retain(|monitor| !monitor.ends_with(index));
+            if let Some(name) = &step.name {
+                session.label(name);
+            }
+        }
+        // What was to hold until the end has done so, if there was anything to look at.
+        session.violation(Some(usize::MAX))
+    }
+
+    fn spec(&self) -> ClusterSpec {
+        let scenario = &self.plan.scenario;
+        let text = |subnets: &[ipnet::IpNet]| subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let mut images = cilium::values::images(&self.plan.version.to_string());
+        images.extend(scenario.workloads.values().map(|workload| workload.image.clone()));
+        images.dedup();
+        ClusterSpec {
+            run: self.options.run.clone(),
+            scenario: scenario.name.clone(),
+            dir: self.dir.clone(),
+            workers: scenario.cluster.workers,
+            ip_family: match scenario.cluster.ip_family {
+                IpFamily::Ipv4 => "ipv4",
+                IpFamily::Ipv6 => "ipv6",
+                IpFamily::Dual => "dual",
+            }
+            .to_owned(),
+            pod_subnet: text(&scenario.cluster.pod_subnet),
+            service_subnet: text(&scenario.cluster.service_subnet),
+            controller_manager: scenario.cluster.controller_manager.clone(),
+            cilium: self.plan.version.to_string(),
+            images,
+            timeout_scale: self.options.timeout_scale,
+        }
+    }
+
+    fn setup(&self) -> Setup {
+        let mut extra_kinds = Vec::new();
+        let mut expressions = Vec::new();
+        for step in &self.plan.scenario.steps {
+            if let scenario::model::Action::Expect(expect) = &step.action {
+                for check in &expect.checks {
+                    if let Check::Cel { api_version, kind, expression, .. } = check {
+                        extra_kinds.push(KindName::new(api_version, kind));
+                        expressions.push(expression.clone());
+                    }
+                }
+            }
+        }
+        Setup {
+            version: self.plan.version.clone(),
+            values: action::values(&self.plan.scenario),
+            run: self.options.run.clone(),
+            emitter: self.emitter.clone(),
+            scale: self.options.timeout_scale,
+            extra_kinds,
+            expressions,
+        }
+    }
+
+    fn failure(&self, error: &StepError) -> Failure {
+        let empty = History::default();
+        let scenario = &self.plan.scenario;
+        let line = self.step.and_then(|index| scenario.steps.get(index)).map(|step| step.line);
+        let error_of = |session: &Session| session.last_api_error();
+        describe(
+            error,
+            Circumstances {
+                step: self.step,
+                location: line.map(|line| format!("{}:{line}", scenario.source.path)),
+                history: self.session.as_ref().map_or(&empty, |session| &session.history),
+                ms: &|at| self.emitter.ms(at),
+                last_api_error: self.session.as_ref().and_then(error_of),
+                next: self.next(error),
+            },
+        )
+    }
+
+    /// Commands to look further.
+    fn next(&self, error: &StepError) -> Vec<String> {
+        let name = &self.plan.scenario.name;
+        let mut next = Vec::new();
+        let kubeconfig = self.cluster.as_ref().and_then(|cluster| cluster.kubeconfig()).map(ToString::to_string);
+        let stays = matches!(self.options.keep, Keep::Always | Keep::OnFailure);
+        if let (true, Some(kubeconfig)) = (stays, &kubeconfig) {
+            next.push(format!("export KUBECONFIG={kubeconfig}"));
+            next.push(
+                "kubectl get ciliumnodes -o custom-columns=NODE:.metadata.name,PODCIDRS:.spec.ipam.podCIDRs,STATUS:.status.ipam.operator-status"
+                    .to_owned(),
+            );
+        } else if self.cluster.is_some() {
+            let kind = self.cluster.as_ref().map_or("kind", |cluster| cluster.kind().as_str());
+            next.push(format!("cargo xtask e2e {name} --cluster {kind} --cilium {} --keep on-failure", self.plan.version));
+        } else {
+            next.push("cargo xtask doctor".to_owned());
+        }
+        if matches!(error, StepError::Mismatch { .. }) && self.session.is_some() {
+            next.push(format!("less {}/history/CiliumNode.ndjson", self.dir));
+        }
+        next
+    }
+
+    /// Collects evidence, unless the user asked to clean up only.
+    async fn collect(&mut self) {
+        let Some(session) = self.session.as_mut() else { return };
+        if self.stop.level() >= StopLevel::CleanUp {
+            return;
+        }
+        let phase = PhaseTimer::start(self.emitter, Phase::Evidence);
+        let collected = tokio::select! {
+            biased;
+            () = self.stop.at_least(StopLevel::CleanUp) => None,
+            collected = evidence::collect(session, &self.dir) => Some(collected),
+        };
+        if let Some(collected) = collected {
+            self.emitter.emit(EventKind::Evidence {
+                dir: self.dir.to_string(),
+                files: collected.files,
+                missing: collected.missing,
+            });
+        }
+        phase.end();
+    }
+
+    /// Removes the cluster, unless it is to stay; answers what stays.
+    async fn remove(&mut self, outcome: Outcome) -> Option<Kept> {
+        if let Some(session) = self.session.as_mut() {
+            session.close();
+        }
+        let cluster = self.cluster.take()?;
+        let keep = match self.options.keep {
+            Keep::Always => true,
+            Keep::OnFailure => !matches!(outcome, Outcome::Passed | Outcome::Interrupted),
+            Keep::Never => false,
+        };
+        if keep {
+            return Some(kept(&*cluster, "--keep".to_owned()));
+        }
+        let phase = PhaseTimer::start(self.emitter, Phase::Remove);
+        let removed = tokio::select! {
+            biased;
+            () = self.stop.at_least(StopLevel::Leave) => Err("stopped by the user before it was removed".to_owned()),
+            removed = cluster.destroy() => removed.map_err(|error| error.to_string()),
+        };
+        phase.end();
+        removed.err().map(|why| {
+            self.emitter.emit(EventKind::Warning { text: why.clone() });
+            kept(&*cluster, why)
+        })
+    }
+}
+
+fn kept(cluster: &dyn Cluster, reason: String) -> Kept {
+    let remove = match cluster.leftovers() {
+        Leftovers::Remaining { remove, .. } | Leftovers::Unknown { remove } => remove,
+        Leftovers::Clear => "cargo xtask clean".to_owned(),
+    };
+    Kept {
+        cluster: cluster.name().to_owned(),
+        kubeconfig: cluster.kubeconfig().map(ToString::to_string),
+        remove,
+        reason,
+    }
+}
+
+/// Makes a folder that only its owner can read.
+fn private_dir(dir: &Utf8PathBuf) -> Result<(), StepError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| StepError::Infrastructure {
+        message: format!("create folder {dir}: {error}"),
+        mismatches: Vec::new(),
+    })
+}

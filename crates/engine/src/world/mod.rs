@@ -1,0 +1,234 @@
+//! The cluster as the watches last saw it: typed facts for checks, the whole objects beside them.
+
+mod facts;
+mod nodes;
+
+pub(crate) use facts::{AgentFacts, NodeFacts, PodFacts, pod_ready, pod_restarts, pod_waiting};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cilium::{CiliumEndpoint, CiliumNode};
+use scenario::model::{PodSet, Workload};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::observe::{History, KindName, ObjectChange, Observation, Seen, Version};
+
+/// Namespace (empty for cluster-scoped objects) and name.
+pub(crate) type Key = (String, String);
+
+/// The cluster as last seen. Cloning is cheap enough to keep one per named step: everything large is shared.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    /// By name.
+    pub(crate) nodes: BTreeMap<String, Arc<NodeFacts>>,
+    /// By name.
+    pub(crate) cilium_nodes: BTreeMap<String, Arc<CiliumNode>>,
+    /// By namespace and name.
+    pub(crate) endpoints: BTreeMap<Key, Arc<CiliumEndpoint>>,
+    /// By namespace and name.
+    pub(crate) pods: BTreeMap<Key, Arc<PodFacts>>,
+    /// `cilium-config`'s data.
+    pub(crate) config: Arc<BTreeMap<String, String>>,
+    /// Who holds the operator's lease.
+    pub(crate) operator_leader: Option<Arc<str>>,
+    /// What running agents said of themselves, by the UID of their pod and its restart count.
+    pub(crate) agents: BTreeMap<String, Arc<AgentFacts>>,
+    /// Whole objects, by kind, namespace and name.
+    pub(crate) objects: BTreeMap<KindName, BTreeMap<Key, Arc<Value>>>,
+    /// Kinds whose first list has arrived.
+    pub(crate) listed: std::collections::BTreeSet<KindName>,
+    /// Kinds whose watch is down, since when and why.
+    pub(crate) lost: BTreeMap<KindName, (Instant, Arc<str>)>,
+    /// The version of Cilium, for how it reads its configuration.
+    pub(crate) cilium_version: Option<semver::Version>,
+}
+
+/// What one observation changed, for events and monitors.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// An object was created, changed or deleted.
+    Object { kind: KindName, before: Option<Arc<Value>>, after: Arc<Value>, deleted: bool },
+    /// A list had to be taken again.
+    Gap { kind: KindName, reason: String },
+    /// A watch went down.
+    Lost { kind: KindName, cause: String },
+    /// It came back.
+    Resumed { kind: KindName },
+}
+
+impl World {
+    /// Takes in an observation and keeps every version in `history`.
+    pub(crate) fn apply(&mut self, observation: Observation, history: &mut History) -> Vec<Effect> {
+        let Observation { at, kind, change } = observation;
+        let mut effects = Vec::new();
+        match change {
+            ObjectChange::Applied(object) => {
+                self.take(&kind, at, Seen::Applied, object, history, &mut effects);
+            }
+            ObjectChange::Deleted(object) => {
+                self.take(&kind, at, Seen::Deleted, object, history, &mut effects);
+            }
+            ObjectChange::Listed { objects, gap } => {
+                self.listed.insert(kind.clone());
+                let seen = if gap.is_some() { Seen::AfterGap } else { Seen::Applied };
+                if let Some(reason) = gap {
+                    effects.push(Effect::Gap { kind: kind.clone(), reason });
+                }
+                let mut gone = history.alive(&kind);
+                for object in objects {
+                    gone.retain(|key| *key != crate::observe::key(&object));
+                    self.take(&kind, at, seen, object, history, &mut effects);
+                }
+                for (namespace, name) in gone {
+                    if let Some(last) = history.of(&kind, &namespace, &name).last().map(|v| v.object.clone()) {
+                        self.take(&kind, at, Seen::Deleted, last, history, &mut effects);
+                    }
+                }
+            }
+            ObjectChange::Lost { cause } => {
+                self.lost.insert(kind.clone(), (at, cause.as_str().into()));
+                effects.push(Effect::Lost { kind, cause });
+            }
+            ObjectChange::Resumed => {
+                self.lost.remove(&kind);
+                effects.push(Effect::Resumed { kind });
+            }
+        }
+        effects
+    }
+
+    fn take(
+        &mut self,
+        kind: &KindName,
+        at: Instant,
+        seen: Seen,
+        object: Arc<Value>,
+        history: &mut History,
+        effects: &mut Vec<Effect>,
+    ) {
+        use crate::observe::Pushed;
+        let key = crate::observe::key(&object);
+        let deleted = seen == Seen::Deleted;
+        if kind.kind == "Lease" && !deleted && !self.lease_changed(&object) {
+            // The leader renews its lease every few seconds: only who holds it is of interest.
+            return;
+        }
+        let before = match history.push(kind, Version { at, seen, object: object.clone() }) {
+            Pushed::Known => return,
+            Pushed::New { before } => before,
+        };
+        self.project(kind, &key, &object, deleted);
+        let objects = self.objects.entry(kind.clone()).or_default();
+        if deleted {
+            objects.remove(&key);
+        } else {
+            objects.insert(key, object.clone());
+        }
+        effects.push(Effect::Object { kind: kind.clone(), before, after: object, deleted });
+    }
+
+    fn lease_changed(&self, lease: &Value) -> bool {
+        lease["spec"]["holderIdentity"].as_str() != self.operator_leader.as_deref()
+    }
+
+    /// Keeps the typed facts in step with the object.
+    fn project(&mut self, kind: &KindName, key: &Key, object: &Value, deleted: bool) {
+        fn set<K: Ord, V>(map: &mut BTreeMap<K, Arc<V>>, key: K, value: Option<V>) {
+            match value {
+                Some(value) => {
+                    map.insert(key, Arc::new(value));
+                }
+                None => {
+                    map.remove(&key);
+                }
+            }
+        }
+        let name = key.1.clone();
+        match kind.kind.as_str() {
+            "Node" => set(&mut self.nodes, name, (!deleted).then(|| NodeFacts::read(object))),
+            "Pod" => set(&mut self.pods, key.clone(), (!deleted).then(|| PodFacts::read(object))),
+            "CiliumNode" => {
+                // What cannot be read is as good as absent: a check then says that it is not there.
+                let node = CiliumNode::from_value(object).ok();
+                set(&mut self.cilium_nodes, name, node.filter(|_| !deleted));
+            }
+            "CiliumEndpoint" => {
+                let endpoint = CiliumEndpoint::from_value(object).ok();
+                set(&mut self.endpoints, key.clone(), endpoint.filter(|_| !deleted));
+            }
+            "ConfigMap" if name == cilium::config::CONFIG_MAP => {
+                let data = object["data"].as_object().filter(|_| !deleted);
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                self.config = Arc::new(data.into_iter().flatten().map(|(k, v)| (k.clone(), text(v))).collect());
+            }
+            "Lease" => {
+                self.operator_leader =
+                    object["spec"]["holderIdentity"].as_str().filter(|h| !deleted && !h.is_empty()).map(Into::into);
+            }
+            _ => {}
+        }
+    }
+
+    /// Live pods of a set: terminating, finished and hostNetwork ones do not count.
+    pub(crate) fn live(&self, set: &PodSet, workloads: &BTreeMap<String, Workload>) -> Vec<Arc<PodFacts>> {
+        let (namespace, label, value) = match set {
+            PodSet::Workload(name) => match workloads.get(name) {
+                Some(workload) => (workload.namespace.as_str(), crate::WORKLOAD_LABEL, name.as_str()),
+                None => return Vec::new(),
+            },
+            PodSet::CoreDns => (cilium::components::NAMESPACE, "k8s-app", "kube-dns"),
+            PodSet::HubbleRelay => (cilium::components::NAMESPACE, "k8s-app", "hubble-relay"),
+        };
+        self.labelled(namespace, label, value).filter(|pod| pod.is_live() && !pod.host_network).collect()
+    }
+
+    /// Pods of one of Cilium's parts, dying ones included, in order of name.
+    pub(crate) fn component(&self, component: &cilium::components::Component) -> impl Iterator<Item = Arc<PodFacts>> {
+        let selector = component.selector;
+        self.namespace(cilium::components::NAMESPACE)
+            .filter(move |pod| selector.iter().all(|(key, value)| pod.labels.get(*key).is_some_and(|v| v == value)))
+            .cloned()
+    }
+
+    fn namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<PodFacts>> + 'a {
+        let from = (namespace.to_owned(), String::new());
+        self.pods.range(from..).take_while(move |((ns, _), _)| ns == namespace).map(|(_, pod)| pod)
+    }
+
+    /// Pods of a namespace with a label, in order of name.
+    pub(crate) fn labelled<'a>(
+        &'a self,
+        namespace: &'a str,
+        label: &'a str,
+        value: &'a str,
+    ) -> impl Iterator<Item = Arc<PodFacts>> + 'a {
+        self.namespace(namespace).filter(move |pod| pod.labels.get(label).is_some_and(|v| v == value)).cloned()
+    }
+
+    /// Live agent pods, by node. One a node; while a successor starts, the younger one.
+    pub(crate) fn agent_pods(&self) -> BTreeMap<String, Arc<PodFacts>> {
+        let mut pods: BTreeMap<String, Arc<PodFacts>> = BTreeMap::new();
+        for pod in self.component(&cilium::components::AGENT).filter(|pod| pod.is_live()) {
+            let Some(node) = pod.node.clone() else { continue };
+            match pods.get(&node) {
+                Some(other) if other.created > pod.created => {}
+                _ => {
+                    pods.insert(node, pod);
+                }
+            }
+        }
+        pods
+    }
+
+    /// What the agent that runs on a node now said of itself.
+    pub(crate) fn agent_on(&self, node: &str) -> Option<Arc<AgentFacts>> {
+        self.agents.get(&self.agent_pods().get(node)?.incarnation()).cloned()
+    }
+
+    /// Value of a `cilium-config` key.
+    pub(crate) fn config_value(&self, key: &str) -> Option<&str> {
+        self.config.get(key).map(String::as_str)
+    }
+}

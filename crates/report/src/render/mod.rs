@@ -1,0 +1,36 @@
+//! Events and summaries to lines: no IO, no clock, no terminal.
+
+mod end;
+mod failure;
+mod header;
+mod kept;
+mod live;
+mod narrator;
+
+pub use end::end;
+pub(crate) use end::{counted, reason};
+pub use failure::{Context, failure};
+pub use header::header;
+pub use kept::kept;
+pub use live::{LiveScenario, LiveView};
+pub use narrator::{Narrator, WAIT_LINE_EVERY_MS};
+
+use events::Outcome;
+
+use crate::text::Role;
+
+/// How an outcome looks.
+pub(crate) fn outcome_role(outcome: Outcome) -> Role {
+    match outcome {
+        Outcome::Passed => Role::Good,
+        Outcome::Failed | Outcome::Error => Role::Bad,
+        Outcome::Interrupted => Role::Warn,
+        Outcome::Skipped => Role::Faint,
+    }
+}
+
+/// `1 scenario`, `2 scenarios`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

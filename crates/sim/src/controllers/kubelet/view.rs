@@ -1,0 +1,148 @@
+//! The part of a pod's specification that its kubelet reads, and what its processes do.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::store::Stored;
+use crate::world::Program;
+
+/// The annotation of a static pod's mirror.
+pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PodView {
+    pub(super) host_network: bool,
+    pub(super) restart_policy: String,
+    pub(super) init_containers: Vec<ContainerView>,
+    pub(super) containers: Vec<ContainerView>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ContainerView {
+    pub(super) name: String,
+    pub(super) image: String,
+    command: Vec<String>,
+    args: Vec<String>,
+    pub(super) termination_message_policy: String,
+    readiness_probe: Option<ProbeView>,
+    startup_probe: Option<ProbeView>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ProbeView {
+    initial_delay_seconds: u64,
+}
+
+impl PodView {
+    pub(super) fn read(pod: &Stored) -> Self {
+        #[derive(Deserialize)]
+        struct View {
+            spec: PodView,
+        }
+        pod.read::<View>().map(|view| view.spec).unwrap_or_default()
+    }
+
+    /// Told by the command, so that a copy under another name is one as well.
+    pub(super) fn program(&self) -> Program {
+        let command = self.containers.first().and_then(|container| container.command.first());
+        match command.map(String::as_str) {
+            Some("cilium-agent") => Program::Agent,
+            Some("cilium-operator-generic") => Program::Operator,
+            _ => Program::Other,
+        }
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let first = self.containers.first();
+        first.into_iter().flat_map(|container| container.command.iter().chain(&container.args)).map(String::as_str)
+    }
+
+    /// A process with number 1 gets only the signals that it has asked for: `sleep` asks for none.
+    pub(super) fn heeds_sigterm(&self) -> bool {
+        let mut words = self.words();
+        !matches!(words.next(), Some("sleep" | "/bin/sleep" | "tail"))
+    }
+
+    /// The exit code of a command that ends soon, where it can be told from its words.
+    pub(super) fn ends(&self) -> Option<i32> {
+        let words: Vec<&str> = self.words().collect();
+        let script = match words.as_slice() {
+            ["true" | "/bin/true" | "echo" | "date" | "env" | "ls", ..] => return Some(0),
+            ["false" | "/bin/false"] => return Some(1),
+            ["sh" | "/bin/sh" | "bash" | "/bin/bash", "-c", script] => script.trim(),
+            _ => return None,
+        };
+        let last = script.rsplit([';', '&', '\n']).map(str::trim).find(|part| !part.is_empty())?;
+        let code = last.strip_prefix("exit")?.trim();
+        if code.is_empty() { Some(0) } else { code.parse().ok() }
+    }
+
+    pub(super) fn stays_ended(&self, code: i32) -> bool {
+        self.restart_policy == "Never" || (self.restart_policy == "OnFailure" && code == 0)
+    }
+
+    pub(super) fn has_probe(&self) -> bool {
+        self.containers.iter().any(|c| c.readiness_probe.is_some() || c.startup_probe.is_some())
+    }
+
+    pub(super) fn probe_delay(&self) -> Duration {
+        let seconds = self.containers.iter().map(|container| {
+            let delay = |probe: &Option<ProbeView>| probe.as_ref().map_or(0, |probe| probe.initial_delay_seconds);
+            delay(&container.startup_probe).max(delay(&container.readiness_probe))
+        });
+        Duration::from_secs(seconds.max().unwrap_or_default())
+    }
+}
+
+pub(super) fn is_mirror(pod: &Stored) -> bool {
+    #[derive(Deserialize)]
+    struct View {
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        #[serde(default)]
+        annotations: BTreeMap<String, String>,
+    }
+    pod.read::<View>().is_ok_and(|view| view.metadata.annotations.contains_key(MIRROR))
+}
+
+/// Seconds that a deleted pod has left.
+pub(super) fn grace(pod: &Stored) -> u64 {
+    #[derive(Deserialize)]
+    struct View {
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        #[serde(rename = "deletionGracePeriodSeconds")]
+        grace: Option<u64>,
+    }
+    pod.read::<View>().ok().and_then(|view| view.metadata.grace).unwrap_or(30)
+}
+
+/// Ids of images and containers: made up, the same for the same image.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    containers: u64,
+}
+
+impl Images {
+    pub(super) fn id(&mut self, image: &str) -> (String, u64) {
+        self.containers += 1;
+        let mut digest = String::from("sha256:");
+        let mut word = 0xcbf2_9ce4_8422_2325_u64;
+        for round in 0..4_u64 {
+            for byte in image.bytes() {
+                word = (word ^ u64::from(byte) ^ round).wrapping_mul(0x0100_0000_01b3);
+            }
+            digest.push_str(&format!("{word:016x}"));
+        }
+        (digest, word.wrapping_add(self.containers))
+    }
+}

@@ -1,0 +1,186 @@
+//! Deletion: grace, finalizers, propagation and preconditions.
+
+use serde_json::{Value, json};
+
+use super::clock::seconds;
+use super::gc::{self, Work};
+use super::ops::metadata_of;
+use super::state::State;
+use super::{Resource, Status, Store, Stored, StoreConfig};
+
+/// What becomes of the objects that name the deleted one as their owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Propagation {
+    /// They are deleted after it.
+    Background,
+    /// It stays until those that block it are gone.
+    Foreground,
+    /// They lose the reference.
+    Orphan,
+}
+
+/// How an object is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeleteOptions {
+    /// Seconds a pod has to stop; its own `terminationGracePeriodSeconds` by default. 0 removes it at once.
+    pub grace_seconds: Option<i64>,
+    /// Background by default.
+    pub propagation: Option<Propagation>,
+    /// Must be the object's uid.
+    pub uid: Option<String>,
+    /// Must be the object's version.
+    pub resource_version: Option<String>,
+    /// Answer, but delete nothing.
+    pub dry_run: bool,
+}
+
+/// What a delete came to.
+#[derive(Debug, Clone)]
+pub enum Deleted {
+    /// It is gone; this was it.
+    Gone(Stored),
+    /// It is marked, and goes when its finalizers, its kubelet or its namespace's content are done.
+    Pending(Stored),
+}
+
+impl Deleted {
+    /// The object as it was left.
+    pub fn object(&self) -> &Stored {
+        match self {
+            Deleted::Gone(object) | Deleted::Pending(object) => object,
+        }
+    }
+}
+
+impl Store {
+    /// Deletes an object.
+    pub fn delete(
+        &self,
+        resource: Resource,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, Status> {
+        let mut state = self.lock();
+        let now = self.now();
+        let Some(old) = state.find(resource, namespace, name).cloned() else {
+            return Err(Status::not_found(resource.info(), name));
+        };
+        check(&old, options)?;
+        if options.dry_run {
+            return Ok(Deleted::Gone(old));
+        }
+        let deleted = delete(&mut state, &old, options, now);
+        gc::run(&mut state, self.config(), now);
+        Ok(deleted)
+    }
+
+    /// Ends a pod's (or any object's) grace: what a kubelet does when the containers have stopped.
+    pub fn finish_delete(&self, resource: Resource, namespace: &str, name: &str) -> Result<Deleted, Status> {
+        self.delete(resource, namespace, name, &DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() })
+    }
+}
+
+fn check(old: &Stored, options: &DeleteOptions) -> Result<(), Status> {
+    let info = old.meta.resource.info();
+    let name = &old.meta.name;
+    if let Some(uid) = options.uid.as_ref().filter(|uid| ***uid != *old.meta.uid) {
+        let why = format!(
+            "the UID in the precondition ({uid}) does not match the UID in record ({}). The object might have been deleted and then recreated",
+            old.meta.uid
+        );
+        return Err(Status::conflict(info, name, &why));
+    }
+    let version = old.meta.resource_version.to_string();
+    if let Some(wanted) = options.resource_version.as_ref().filter(|v| **v != version) {
+        let why = format!(
+            "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object might have been modified"
+        );
+        return Err(Status::conflict(info, name, &why));
+    }
+    Ok(())
+}
+
+/// Marks or removes an object that is there.
+pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, now: jiff::Timestamp) -> Deleted {
+    let resource = old.meta.resource;
+    let mut value = old.value();
+    let grace = grace(resource, &value, options);
+    let finalizers = finalizers(&value, options.propagation);
+    let held = !finalizers.is_empty() || resource == Resource::Namespace;
+    if grace == 0 && !held {
+        return Deleted::Gone(state.take(old));
+    }
+    let before = value.clone();
+    let metadata = metadata_of(&mut value);
+    if finalizers.is_empty() {
+        metadata.remove("finalizers");
+    } else {
+        metadata.insert("finalizers".into(), finalizers.into());
+    }
+    let left = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64);
+    if !old.meta.deleting || left.is_some_and(|left| grace < left) {
+        let at = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
+        metadata.insert("deletionTimestamp".into(), seconds(at).into());
+        // A namespace ends by its own rules and shows no grace.
+        if resource != Resource::Namespace {
+            metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+        }
+        if !old.meta.deleting && old.meta.generation > 0 {
+            metadata.insert("generation".into(), (old.meta.generation + 1).into());
+        }
+    }
+    if resource == Resource::Namespace {
+        value["status"]["phase"] = "Terminating".into();
+    }
+    let stored = if value == before { old.clone() } else { state.put(resource, value) };
+    state.work.push_back(Work::Marked(stored.clone()));
+    Deleted::Pending(stored)
+}
+
+/// Only pods have grace; one that runs nowhere, or has ended, needs none.
+fn grace(resource: Resource, pod: &Value, options: &DeleteOptions) -> i64 {
+    if resource != Resource::Pod {
+        return 0;
+    }
+    let unscheduled = pod["spec"]["nodeName"].as_str().unwrap_or_default().is_empty();
+    let ended = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    if unscheduled || ended {
+        return 0;
+    }
+    let own = || pod["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30);
+    options.grace_seconds.unwrap_or_else(own).max(0)
+}
+
+fn finalizers(object: &Value, propagation: Option<Propagation>) -> Vec<Value> {
+    let mut list = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    if let Some(propagation) = propagation {
+        list.retain(|f| f != "orphan" && f != "foregroundDeletion");
+        match propagation {
+            Propagation::Background => {}
+            Propagation::Foreground => list.push(json!("foregroundDeletion")),
+            Propagation::Orphan => list.push(json!("orphan")),
+        }
+    }
+    list
+}
+
+/// Removes one finalizer; the object goes with its last.
+pub(super) fn release(state: &mut State, _config: &StoreConfig, object: &Stored, finalizer: &str) {
+    let mut value = object.value();
+    let metadata = metadata_of(&mut value);
+    let mut list = metadata.get("finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+    list.retain(|f| f != finalizer);
+    if list.is_empty() {
+        metadata.remove("finalizers");
+    } else {
+        metadata.insert("finalizers".into(), list.clone().into());
+    }
+    let grace = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or_default();
+    if list.is_empty() && grace == 0 {
+        let last = Stored::new(super::Object::new(object.meta.resource, state.revision, value));
+        state.take(&last);
+    } else {
+        state.put(object.meta.resource, value);
+    }
+}

@@ -1,0 +1,83 @@
+//! Defaults that the server writes into objects, on create and on update.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::{apps, core, pod, service};
+use crate::store::Resource;
+
+/// Fills in what is not given.
+pub(super) fn apply(resource: Resource, object: &mut Value) {
+    match resource {
+        Resource::Namespace => core::namespace(object),
+        Resource::Node => core::node(object),
+        Resource::Pod => pod::defaults(object),
+        Resource::Secret => secret(object),
+        Resource::Service => service::defaults(object),
+        Resource::Endpoints => endpoints(object),
+        Resource::Event => core::event(object),
+        Resource::Deployment => apps::deployment(object),
+        Resource::ReplicaSet => apps::replica_set(object),
+        Resource::DaemonSet => apps::daemon_set(object),
+        Resource::EndpointSlice => endpoint_slice(object),
+        Resource::CustomResourceDefinition => core::crd(object),
+        Resource::PodDisruptionBudget => {
+            set(object, "/status", || json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}));
+        }
+        Resource::CiliumNode | Resource::CiliumEndpoint | Resource::CiliumIdentity | Resource::CiliumPodIPPool => {}
+        Resource::ConfigMap | Resource::ServiceAccount | Resource::ControllerRevision | Resource::Lease => {}
+    }
+}
+
+/// Sets what is absent (or null) at a pointer whose parents are objects or absent.
+pub(super) fn set(object: &mut Value, pointer: &str, value: impl FnOnce() -> Value) {
+    let mut at = object;
+    for key in pointer.split('/').skip(1) {
+        if at.is_null() {
+            *at = Value::Object(Map::new());
+        }
+        let Some(map) = at.as_object_mut() else { return };
+        at = map.entry(key).or_insert(Value::Null);
+    }
+    if at.is_null() {
+        *at = value();
+    }
+}
+
+/// As [`set`], but only where the pointer's parent is there.
+pub(super) fn set_within(parent: Option<&mut Value>, key: &str, value: impl FnOnce() -> Value) {
+    if let Some(map) = parent.and_then(Value::as_object_mut) {
+        let slot = map.entry(key).or_insert(Value::Null);
+        if slot.is_null() {
+            *slot = value();
+        }
+    }
+}
+
+fn secret(secret: &mut Value) {
+    set(secret, "/type", || "Opaque".into());
+    let Some(map) = secret.as_object_mut() else { return };
+    let Some(Value::Object(plain)) = map.remove("stringData") else { return };
+    let data = map.entry("data").or_insert_with(|| json!({}));
+    for (key, value) in plain {
+        if let (Some(data), Some(text)) = (data.as_object_mut(), value.as_str()) {
+            data.insert(key, STANDARD.encode(text).into());
+        }
+    }
+}
+
+fn endpoints(endpoints: &mut Value) {
+    for subset in endpoints["subsets"].as_array_mut().into_iter().flatten() {
+        for port in subset["ports"].as_array_mut().into_iter().flatten() {
+            set(port, "/protocol", || "TCP".into());
+        }
+    }
+}
+
+fn endpoint_slice(slice: &mut Value) {
+    for port in slice["ports"].as_array_mut().into_iter().flatten() {
+        set(port, "/protocol", || "TCP".into());
+        set(port, "/name", || "".into());
+    }
+}

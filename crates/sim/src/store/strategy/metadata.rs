@@ -1,0 +1,93 @@
+//! Validation of `metadata`, as `ValidateObjectMeta` and its kin do it.
+
+use serde_json::Value;
+
+use crate::store::names;
+use crate::store::{Cause, Resource};
+
+/// Faults of an object's metadata.
+pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let metadata = &object["metadata"];
+    let mut causes = Vec::new();
+    if old.is_none() {
+        name(resource, metadata, &mut causes);
+    }
+    keyed(metadata, "labels", &mut causes, true);
+    keyed(metadata, "annotations", &mut causes, false);
+    owners(metadata, &mut causes);
+    finalizers(metadata, old.map(|o| &o["metadata"]), &mut causes);
+    causes
+}
+
+fn name(resource: Resource, metadata: &Value, causes: &mut Vec<Cause>) {
+    let name = metadata["name"].as_str().unwrap_or_default();
+    if name.is_empty() {
+        causes.push(Cause::required("metadata.name", "name or generateName is required"));
+        return;
+    }
+    let checked = match resource {
+        Resource::Namespace => names::label(name),
+        Resource::Service => names::label_1035(name),
+        _ => names::subdomain(name),
+    };
+    if let Err(why) = checked {
+        causes.push(Cause::invalid("metadata.name", &name.into(), &why));
+    }
+}
+
+fn keyed(metadata: &Value, part: &str, causes: &mut Vec<Cause>, values: bool) {
+    let field = format!("metadata.{part}");
+    for (key, value) in metadata[part].as_object().into_iter().flatten() {
+        // Annotations' keys are compared in lower case.
+        let checked = if values { names::qualified_name(key) } else { names::qualified_name(&key.to_lowercase()) };
+        if let Err(why) = checked {
+            causes.push(Cause::invalid(&field, &key.as_str().into(), &why));
+        }
+        if values && let Err(why) = names::label_value(value.as_str().unwrap_or_default()) {
+            causes.push(Cause::invalid(&field, value, &why));
+        }
+    }
+}
+
+fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
+    let mut controllers = 0;
+    for (at, owner) in metadata["ownerReferences"].as_array().into_iter().flatten().enumerate() {
+        let empty = |key: &str| owner[key].as_str().unwrap_or_default().is_empty();
+        for (key, what) in [("apiVersion", "version must not be empty"), ("kind", "must not be empty"), ("name", "must not be empty"), ("uid", "must not be empty")] {
+            if empty(key) {
+                causes.push(Cause::invalid(format!("metadata.ownerReferences[{at}].{key}"), &owner[key], what));
+            }
+        }
+        controllers += u32::from(owner["controller"] == true);
+    }
+    if controllers > 1 {
+        let detail = "Only one reference can have Controller set to true. Found \"true\" in references for";
+        causes.push(Cause::invalid("metadata.ownerReferences", &metadata["ownerReferences"], detail));
+    }
+}
+
+fn finalizers(metadata: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
+    let list = |v: &Value| -> Vec<String> {
+        v["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let now = list(metadata);
+    for (at, finalizer) in now.iter().enumerate() {
+        if let Err(why) = names::qualified_name(finalizer) {
+            causes.push(Cause::invalid(format!("metadata.finalizers[{at}]"), &finalizer.as_str().into(), &why));
+        } else if !finalizer.contains('/')
+            && !["kubernetes", "orphan", "foregroundDeletion"].contains(&finalizer.as_str())
+        {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(format!("metadata.finalizers[{at}]"), &finalizer.as_str().into(), detail));
+        }
+    }
+    let Some(old) = old.filter(|o| o["deletionTimestamp"].is_string()) else { return };
+    let before = list(old);
+    let added: Vec<&String> = now.iter().filter(|f| !before.contains(f)).collect();
+    if !added.is_empty() {
+        let detail = format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers {added:?}"
+        );
+        causes.push(Cause::forbidden("metadata.finalizers", &detail.replace("found new finalizers [", "found new finalizers []string{").replace(']', "}")));
+    }
+}

@@ -1,0 +1,127 @@
+//! What the server itself puts into, keeps in and demands of each kind: defaults, admission, validation.
+
+mod admission;
+mod apps;
+mod checks;
+mod core;
+mod defaults;
+mod metadata;
+mod pod;
+mod service;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::ops::Part;
+use super::state::State;
+use super::{Cause, Resource, Status, StoreConfig};
+
+pub(super) use admission::admit_namespace;
+
+/// `kubernetes.io/description` of `kube-root-ca.crt`.
+pub(super) const ROOT_CA_NOTE: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
+
+/// What a strategy may look at.
+pub(super) struct Context<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) config: &'a StoreConfig,
+    pub(super) now: Timestamp,
+}
+
+/// Brings a new object into the form in which it is stored.
+pub(super) fn prepare_create(
+    context: &mut Context<'_>,
+    resource: Resource,
+    object: &mut Value,
+    part: Part,
+) -> Result<(), Status> {
+    if part != Part::Whole && resource.info().status && let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    defaults::apply(resource, object);
+    match resource {
+        Resource::Pod => {
+            admission::pod(context, object)?;
+            pod::initial_status(object);
+        }
+        Resource::Service => service::allocate(context, object, None)?,
+        Resource::CustomResourceDefinition => core::crd_status(context, object),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Brings a changed object into the form in which it is stored: keeps of the old one what this part may not change.
+pub(super) fn prepare_update(
+    context: &mut Context<'_>,
+    resource: Resource,
+    object: &mut Value,
+    old: &Value,
+    part: Part,
+) -> Result<(), Status> {
+    let info = resource.info();
+    match part {
+        Part::Whole => return Ok(()),
+        Part::Main if info.status => keep(object, old, "status"),
+        Part::Main => {}
+        Part::Status => {
+            let status = object.get("status").cloned();
+            let metadata = object["metadata"].clone();
+            *object = old.clone();
+            match status {
+                Some(status) => object["status"] = status,
+                None => {
+                    if let Some(map) = object.as_object_mut() {
+                        map.remove("status");
+                    }
+                }
+            }
+            if info.custom || info.group == "apps" {
+                object["metadata"]["managedFields"] = metadata["managedFields"].clone();
+            } else {
+                object["metadata"] = metadata;
+            }
+            if object["metadata"]["managedFields"].is_null() && let Some(map) = object["metadata"].as_object_mut() {
+                map.remove("managedFields");
+            }
+        }
+    }
+    defaults::apply(resource, object);
+    if resource == Resource::Service && part == Part::Main {
+        service::allocate(context, object, Some(old))?;
+    }
+    if resource == Resource::Pod {
+        pod::keep_old(object, old);
+    }
+    Ok(())
+}
+
+fn keep(object: &mut Value, old: &Value, key: &str) {
+    if let Some(map) = object.as_object_mut() {
+        match old.get(key) {
+            Some(value) => map.insert(key.to_owned(), value.clone()),
+            None => map.remove(key),
+        };
+    }
+}
+
+/// Every fault of an object; `old` on an update.
+pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let mut causes = metadata::validate(resource, object, old);
+    causes.extend(checks::validate(resource, object, old));
+    causes
+}
+
+/// Whether `metadata.generation` moves on.
+pub(super) fn spec_changed(resource: Resource, old: &Value, new: &Value) -> bool {
+    if !resource.info().custom {
+        return old.get("spec") != new.get("spec");
+    }
+    let status = resource.info().status;
+    let part = |v: &Value| -> Vec<(String, Value)> {
+        let map = v.as_object().into_iter().flatten();
+        let counted = map.filter(|(k, _)| *k != "metadata" && !(status && *k == "status"));
+        counted.map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    part(old) != part(new)
+}

@@ -1,0 +1,203 @@
+//! The command line, declared.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use semver::Version;
+
+const EXIT_CODES: &str = "Exit codes: 0 passed, 1 a check failed, 2 bad input, 3 cluster or tool error, 4 nothing selected, \
+130 interrupted.";
+
+/// Proves how Cilium hands out pod addresses, on clusters that live as long as a scenario.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios, each on a cluster of its own.
+    E2e(E2e),
+    /// List the scenarios.
+    List(List),
+    /// Check scenario files without a cluster.
+    Lint(Lint),
+    /// Print the JSON schema of scenario files, or check the committed one.
+    Schema(Schema),
+    /// Look for what a run on kind needs, and say how to mend what is missing.
+    Doctor(Doctor),
+    /// Remove what runs that were killed left behind.
+    Clean(Clean),
+    /// Mark an existing cluster as disposable, so that `--cluster existing` may use it.
+    Adopt(Adopt),
+    /// Answer histories of the cluster-pool operator with the model of its allocator (JSON on standard input).
+    Model(Model),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+}
+
+/// Which scenarios.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Names of scenarios, globs of names (`cidr-*`), or paths of files. Default: all.
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+    /// Only scenarios with one of these tags.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+}
+
+/// Which kind of cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClusterChoice {
+    /// kind where Docker, kind and helm are ready.
+    Auto,
+    /// Real Kubernetes with real Cilium in Docker.
+    Kind,
+    /// The context given by --context, marked by `adopt`.
+    Existing,
+}
+
+/// When clusters stay after their scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeepChoice {
+    /// Never.
+    Never,
+    /// When the scenario did not pass.
+    OnFailure,
+    /// Always.
+    Always,
+}
+
+/// Where images, charts and tools come from: for sites without a way out.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Sources")]
+pub(crate) struct Sources {
+    /// kind's node image.
+    #[arg(long, env = "IPAM_E2E_NODE_IMAGE", value_name = "IMAGE")]
+    pub(crate) node_image: Option<String>,
+    /// Folder with `cilium-VERSION.tgz`.
+    #[arg(long, env = "IPAM_E2E_CHART_DIR", value_name = "DIR")]
+    pub(crate) chart_dir: Option<Utf8PathBuf>,
+    /// Helm repository, for charts that are not in the folder.
+    #[arg(long, env = "IPAM_E2E_CHART_REPO", value_name = "URL")]
+    pub(crate) chart_repo: Option<String>,
+    /// Registry mirror for the nodes.
+    #[arg(long, env = "IPAM_E2E_REGISTRY_MIRROR", value_name = "URL")]
+    pub(crate) registry_mirror: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct E2e {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Kind of cluster.
+    #[arg(long, value_enum, default_value_t = ClusterChoice::Auto)]
+    pub(crate) cluster: ClusterChoice,
+    /// kubeconfig context, for --cluster existing.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Cilium's version.
+    #[arg(long, value_name = "VERSION", default_value = "1.18.4", value_parser = version)]
+    pub(crate) cilium: Version,
+    /// When clusters stay.
+    #[arg(long, value_enum, default_value_t = KeepChoice::Never)]
+    pub(crate) keep: KeepChoice,
+    /// Stop after the first scenario that does not pass.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Stretch every deadline by this factor, for slow machines.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(crate) timeout_scale: f64,
+    /// Where reports and evidence go. Default: target/e2e/RUN.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_dir: Option<Utf8PathBuf>,
+    /// Print what would be done and touch nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Problems as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Compare with scenarios/schema.json instead of printing.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Write scenarios/schema.json.
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Cilium's version.
+    #[arg(long, value_name = "VERSION", default_value = "1.18.4", value_parser = version)]
+    pub(crate) cilium: Version,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clean {
+    /// Also remove clusters that a run kept on purpose.
+    #[arg(long)]
+    pub(crate) kept: bool,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// kubeconfig context.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: String,
+    /// Yes, everything in this cluster may be lost.
+    #[arg(long)]
+    pub(crate) disposable: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    /// Cilium's version.
+    #[arg(long, value_name = "VERSION", default_value = "1.18.4", value_parser = version)]
+    pub(crate) cilium: Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+fn version(text: &str) -> Result<Version, String> {
+    let bare = text.strip_prefix('v').unwrap_or(text);
+    Version::parse(bare).map_err(|_| format!("\"{text}\" is not a version: write three numbers, such as 1.18.4"))
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let error = || format!("\"{text}\" is not a factor: write a number above 0 and up to 100, such as 2 or 1.5");
+    let value: f64 = text.parse().map_err(|_| error())?;
+    if value > 0.0 && value <= 100.0 { Ok(value) } else { Err(error()) }
+}

@@ -1,0 +1,30 @@
+//! One file per command.
+
+mod adopt;
+mod clean;
+mod completions;
+mod doctor;
+mod e2e;
+mod lint;
+mod list;
+mod model;
+mod schema;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+
+/// Carries out a command; answers the exit code.
+pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
+    match cli.command {
+        Command::E2e(args) => e2e::run(args),
+        Command::List(args) => list::run(&args),
+        Command::Lint(args) => lint::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Clean(args) => clean::run(&args),
+        Command::Adopt(args) => adopt::run(&args),
+        Command::Model(args) => model::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}

@@ -1,0 +1,87 @@
+//! Finding and reading scenario files.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use scenario::{Diagnostic, Scenario};
+
+use crate::cli::Selection;
+use crate::outcome::{BadInput, NothingSelected};
+use crate::project;
+
+/// What was read.
+pub(crate) struct Read {
+    /// Scenarios without an error that the selection takes, in order of name.
+    pub(crate) scenarios: Vec<Arc<Scenario>>,
+    /// All problems of all files.
+    pub(crate) problems: Vec<Diagnostic>,
+    /// How many files were read.
+    pub(crate) files: usize,
+}
+
+/// Reads every file of `scenarios/`, and those that the selection names by path; takes what the selection asks for.
+pub(crate) fn read(selection: &Selection) -> Result<Read> {
+    let (paths, names): (Vec<&String>, Vec<&String>) = selection.scenarios.iter().partition(|one| is_path(one));
+    let mut files = Vec::new();
+    if paths.is_empty() || !names.is_empty() {
+        files.extend(catalogue()?);
+    }
+    for path in &paths {
+        let path = Utf8PathBuf::from(path);
+        if !path.is_file() {
+            return Err(BadInput(format!("{path}: there is no such file")).into());
+        }
+        if !files.contains(&path) {
+            files.push(path);
+        }
+    }
+    let bytes = files
+        .iter()
+        .map(|path| Ok((path.clone(), fs_err::read(path).with_context(|| format!("read {path}"))?)))
+        .collect::<Result<Vec<_>>>()?;
+    let (mut scenarios, problems) = scenario::parse_all(&bytes);
+    let count = files.len();
+
+    let patterns = names
+        .iter()
+        .map(|name| glob::Pattern::new(name).map_err(|error| BadInput(format!("\"{name}\" is not a glob: {error}")).into()))
+        .collect::<Result<Vec<_>>>()?;
+    let known: Vec<String> = scenarios.iter().map(|s| s.name.clone()).collect();
+    let broken = |name: &str| files.iter().any(|path| path.file_stem() == Some(name));
+    for (name, pattern) in names.iter().zip(&patterns) {
+        if !known.iter().any(|one| pattern.matches(one)) && !broken(name) {
+            let near = known.iter().min_by_key(|one| strsim::damerau_levenshtein(one, name));
+            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            return Err(NothingSelected(format!("no scenario matches \"{name}\"{hint} `cargo xtask list` shows them all")).into());
+        }
+    }
+    let by_path = |scenario: &Scenario| paths.iter().any(|path| Utf8Path::new(path) == scenario.source.path);
+    scenarios.retain(|scenario| {
+        let named = selection.scenarios.is_empty() || by_path(scenario) || patterns.iter().any(|p| p.matches(&scenario.name));
+        let tagged = selection.tag.is_empty() || scenario.tags.iter().any(|tag| selection.tag.contains(tag));
+        named && tagged
+    });
+    scenarios.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Read { scenarios: scenarios.into_iter().map(Arc::new).collect(), problems, files: count })
+}
+
+fn is_path(text: &str) -> bool {
+    text.ends_with(".yaml") || text.ends_with(".yml") || text.contains('/')
+}
+
+/// Every scenario file of the project.
+fn catalogue() -> Result<Vec<Utf8PathBuf>> {
+    let dir = project::short_root().join("scenarios");
+    let pattern = dir.join("**/*.yaml");
+    let mut files = Vec::new();
+    for path in glob::glob(pattern.as_str()).context("list scenarios")? {
+        let path = path.context("list scenarios")?;
+        files.push(Utf8PathBuf::from_path_buf(path).map_err(|path| BadInput(format!("{} is not UTF-8", path.display())))?);
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(NothingSelected(format!("there are no scenario files in {dir}")).into());
+    }
+    Ok(files)
+}
