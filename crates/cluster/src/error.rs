@@ -99,13 +99,28 @@ impl Fault {
 fn known(error: &ToolError) -> Option<String> {
     const KNOWN: &[(&str, &str)] = &[
         ("cannot connect to the docker daemon", "start Docker, or set DOCKER_HOST; `cargo xtask doctor` checks it"),
-        ("permission denied while trying to connect", "let your user use Docker (group docker), or run rootless Docker"),
-        ("non-overlapping ipv4 address pool", "Docker has no subnet left: `docker network prune` removes unused networks"),
+        (
+            "permission denied while trying to connect",
+            "let your user use Docker (group docker), or run rootless Docker",
+        ),
+        (
+            "non-overlapping ipv4 address pool",
+            "Docker has no subnet left: `docker network prune` removes unused networks",
+        ),
         ("all predefined address pools have been fully subnetted", "`docker network prune` removes unused networks"),
-        ("no space left on device", "free disk space where Docker keeps its data; `docker system df` shows what takes it"),
-        ("too many open files", "raise fs.inotify.max_user_instances and max_user_watches; `cargo xtask doctor` says to what"),
+        (
+            "no space left on device",
+            "free disk space where Docker keeps its data; `docker system df` shows what takes it",
+        ),
+        (
+            "too many open files",
+            "raise fs.inotify.max_user_instances and max_user_watches; `cargo xtask doctor` says to what",
+        ),
         ("pull access denied", "the image is not in Docker and cannot be pulled: load it, or name another one"),
-        ("no such host", "a registry cannot be reached: load the image into Docker, or set IPAM_E2E_REGISTRY_MIRROR or a proxy"),
+        (
+            "no such host",
+            "a registry cannot be reached: load the image into Docker, or set IPAM_E2E_REGISTRY_MIRROR or a proxy",
+        ),
     ];
     KNOWN.iter().find(|(text, _)| error.says(text)).map(|(_, hint)| (*hint).to_owned())
 }

@@ -2,8 +2,20 @@
 //!
 //! *Architecture invariant:* this crate knows how to make, reach and remove a cluster. It knows no scenario, no step and no check.
 
+pub mod doctor;
 mod error;
+mod exec;
+pub mod existing;
+mod helm;
+mod kind;
+pub mod ledger;
 mod provider;
+mod settings;
+pub mod tools;
 
 pub use error::{ClusterError, Leftovers};
+pub use existing::ExistingProvider;
+pub use kind::KindProvider;
+pub use ledger::{CleanReport, Sweep, clean};
 pub use provider::{Cluster, ClusterSpec, ExecOutput, HelmAction, Progress, Provider};
+pub use settings::{DEFAULT_CHART_REPO, DEFAULT_LEDGER, ENVIRONMENT, ImageMode, Settings, SettingsError};

@@ -119,6 +119,11 @@ pub trait Cluster: Send + Sync {
     /// Writes what only the provider can see (node containers, kubelet logs) into `dir`; returns file names, and what could not be had.
     async fn evidence(&self, dir: &Utf8Path) -> (Vec<String>, Vec<String>);
 
+    /// Leaves it standing after the run, on purpose: the next run does not take it for a remnant. `cargo xtask clean` removes it.
+    async fn keep(&self, _reason: &str) -> Result<(), ClusterError> {
+        Ok(())
+    }
+
     /// Removes it. Safe to call more than once, also while it is being made.
     async fn destroy(&self) -> Result<(), ClusterError>;
 

@@ -22,11 +22,44 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("IPAM_E2E_CHART_DIR", "folder with cilium-VERSION.tgz charts"),
     ("IPAM_E2E_CHART_REPO", "Helm repository, where the chart folder lacks the version"),
     ("IPAM_E2E_REGISTRY_MIRROR", "registry that nodes ask first, as http(s)://host[:port][/path]"),
+    ("IPAM_E2E_IMAGES", "how images reach kind's nodes: auto (share Docker's layers where that works) or stream"),
     ("IPAM_E2E_LEDGER_DIR", "folder of the ledger of clusters"),
     ("HTTP_PROXY", "handed on to docker, kind and helm, and by kind to the nodes"),
     ("HTTPS_PROXY", "as HTTP_PROXY"),
     ("NO_PROXY", "as HTTP_PROXY"),
 ];
+
+/// How images that Docker has reach kind's nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImageMode {
+    /// Nodes mount Docker's layers where Docker and nodes keep them alike; otherwise as [`ImageMode::Stream`].
+    #[default]
+    Auto,
+    /// One archive of all images, imported by every node.
+    Stream,
+}
+
+impl std::str::FromStr for ImageMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "stream" => Ok(Self::Stream),
+            other => Err(format!("`{other}` is neither `auto` nor `stream`")),
+        }
+    }
+}
+
+/// A variable whose value cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read {name}: {why}")]
+pub struct SettingsError {
+    /// The variable.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub why: String,
+}
 
 /// What may be said about the machine's surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +76,8 @@ pub struct Settings {
     pub chart_repo: String,
     /// Registry that nodes ask before the public ones.
     pub registry_mirror: Option<String>,
+    /// How images reach nodes.
+    pub images: ImageMode,
     /// Proxy variables as given, keys as given. Programs inherit them; they are here for checks.
     pub proxies: BTreeMap<String, String>,
     /// Folder of the ledger.
@@ -51,7 +86,10 @@ pub struct Settings {
 
 impl Settings {
     /// Reads settings through `lookup` (usually the process's environment). An empty value counts as absent.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
+    ///
+    /// # Errors
+    /// When a value cannot be used.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let get = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let programs =
             Tool::ALL.into_iter().filter_map(|tool| Some((tool, Utf8PathBuf::from(get(tool.env())?)))).collect();
@@ -59,16 +97,25 @@ impl Settings {
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), get(name)?)))
             .collect();
-        Self {
+        let images = get("IPAM_E2E_IMAGES").map_or(Ok(ImageMode::default()), |text| text.parse());
+        let registry_mirror = get("IPAM_E2E_REGISTRY_MIRROR");
+        if let Some(url) = &registry_mirror
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            let why = format!("`{url}` does not begin with http:// or https://");
+            return Err(SettingsError { name: "IPAM_E2E_REGISTRY_MIRROR", why });
+        }
+        Ok(Self {
             programs,
             path: get("PATH").unwrap_or_default(),
             node_image: get("IPAM_E2E_NODE_IMAGE"),
             chart_dir: get("IPAM_E2E_CHART_DIR").map(Utf8PathBuf::from),
             chart_repo: get("IPAM_E2E_CHART_REPO").unwrap_or_else(|| DEFAULT_CHART_REPO.to_owned()),
-            registry_mirror: get("IPAM_E2E_REGISTRY_MIRROR"),
+            registry_mirror,
+            images: images.map_err(|why| SettingsError { name: "IPAM_E2E_IMAGES", why })?,
             proxies,
             ledger_dir: get("IPAM_E2E_LEDGER_DIR").unwrap_or_else(|| DEFAULT_LEDGER.to_owned()).into(),
-        }
+        })
     }
 
     /// The chart archive for a version in the chart folder, whether or not it exists.
@@ -85,7 +132,19 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Settings {
         let map: BTreeMap<&str, &str> = pairs.iter().copied().collect();
-        Settings::from_env(|name| map.get(name).map(|v| (*v).to_owned()))
+        Settings::from_env(|name| map.get(name).map(|v| (*v).to_owned())).unwrap()
+    }
+
+    #[rstest]
+    #[case("IPAM_E2E_IMAGES", "magic", "read IPAM_E2E_IMAGES: `magic` is neither `auto` nor `stream`")]
+    #[case(
+        "IPAM_E2E_REGISTRY_MIRROR",
+        "mirror:5000",
+        "read IPAM_E2E_REGISTRY_MIRROR: `mirror:5000` does not begin with http:// or https://"
+    )]
+    fn a_value_that_cannot_be_used_is_an_error(#[case] name: &str, #[case] value: &str, #[case] expected: &str) {
+        let error = Settings::from_env(|n| (n == name).then(|| value.to_owned())).unwrap_err();
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -89,3 +89,17 @@ pub(crate) fn text(error: &kube::Error) -> String {
     }
     text
 }
+
+/// How long the API server may take to say anything at all.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// Why the API server does not answer, if it does not. A refusal is an answer.
+pub(crate) async fn unanswered(client: &kube::Client) -> Option<String> {
+    let request = http::Request::get("/version").body(Vec::new()).expect("a path of plain characters");
+    match tokio::time::timeout(SIGN_OF_LIFE, client.request_text(request)).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(kube::Error::Api(status))) if status.code < 500 => None,
+        Ok(Err(error)) => Some(text(&error)),
+        Err(_) => Some(format!("nothing in {}s", SIGN_OF_LIFE.as_secs())),
+    }
+}

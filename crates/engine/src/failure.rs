@@ -3,7 +3,7 @@
 use cluster::ClusterError;
 use events::{Change, Failure, FailureClass, Mismatch};
 
-use crate::observe::{History, KindName, describe_change};
+use crate::observe::{History, KindName, Seen, Version, describe_change};
 
 /// Why a step did not pass.
 #[derive(Debug, thiserror::Error)]
@@ -77,9 +77,10 @@ pub(crate) fn describe(error: &StepError, around: Circumstances<'_>) -> Failure 
     let mut history = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for mismatch in &mut mismatches {
-        let Some((kind, namespace, name)) = object(&mismatch.object) else { continue };
+        let Some((kind, namespace, name)) = object(around.history, &mismatch.object) else { continue };
+        let since = since(around.history.of(&kind, namespace, name), &mismatch.field);
         let changes = changes(around.history, &kind, namespace, name, &mismatch.object, around.ms);
-        mismatch.since_ms = mismatch.since_ms.or_else(|| changes.last().map(|change| change.at_ms));
+        mismatch.since_ms = mismatch.since_ms.or_else(|| since.map(around.ms));
         if seen.insert(mismatch.object.clone()) {
             history.extend(changes.into_iter().rev().take(LAST_CHANGES));
         }
@@ -99,17 +100,43 @@ pub(crate) fn describe(error: &StepError, around: Circumstances<'_>) -> Failure 
 }
 
 /// `CiliumNode/worker2` or `Pod/alpine/alpine-abc` as kind, namespace and name. An `Agent/worker2` is told by its CiliumNode.
-fn object(text: &str) -> Option<(KindName, &str, &str)> {
+fn object<'a>(history: &History, text: &'a str) -> Option<(KindName, &'a str, &'a str)> {
     let mut parts = text.splitn(3, '/');
     let (kind, a, b) = (parts.next()?, parts.next()?, parts.next());
     let (namespace, name) = b.map_or(("", a), |b| (a, b));
-    let api_version = match kind {
-        "CiliumNode" | "CiliumEndpoint" => "cilium.io/v2",
-        "Agent" => return Some((KindName::new("cilium.io/v2", "CiliumNode"), namespace, name)),
-        "Node" | "Pod" | "ConfigMap" => "v1",
+    let kind = if kind == "Agent" { "CiliumNode" } else { kind };
+    let kind = history.kinds().find(|known| known.kind == kind)?;
+    Some((kind.clone(), namespace, name))
+}
+
+/// Since when a field has the value that it has now: a change of another field does not count. None where the field is not one of the
+/// object's own (`running agent`, a CEL expression).
+fn since(versions: &[Version], field: &str) -> Option<tokio::time::Instant> {
+    const FIELDS: [&str; 5] = [
+        "status.ipam.operator-status.error",
+        "spec.ipam.podCIDRs",
+        "spec.podCIDRs",
+        "spec.taints",
+        "status.podIPs",
+    ];
+    let now = versions.last()?;
+    if now.seen == Seen::Deleted {
+        return Some(now.at);
+    }
+    let path = match field.split_once('.') {
+        // A key may have dots of its own.
+        Some(("data", key)) => vec!["data", key],
+        _ if FIELDS.contains(&field) => field.split('.').collect(),
         _ => return None,
     };
-    Some((KindName::new(api_version, kind), namespace, name))
+    let value = |version: &Version| {
+        let found = path.iter().try_fold(&*version.object, |value, part| value.get(part));
+        // An error that is empty is none.
+        found.filter(|value| value.as_str() != Some("")).cloned()
+    };
+    let is = value(now);
+    let same = versions.iter().rev().take_while(|version| version.seen != Seen::Deleted && value(version) == is);
+    same.last().map(|version| version.at)
 }
 
 fn changes(
@@ -123,7 +150,7 @@ fn changes(
     let mut before = None;
     let mut changes = Vec::new();
     for version in history.of(kind, namespace, name) {
-        let what = if version.seen == crate::observe::Seen::Deleted {
+        let what = if version.seen == Seen::Deleted {
             Some("deleted".to_owned())
         } else {
             describe_change(kind, before, &version.object)
@@ -136,7 +163,10 @@ fn changes(
                 what,
             });
         }
-        before = (version.seen != crate::observe::Seen::Deleted).then_some(&*version.object);
+        before = (version.seen != Seen::Deleted).then_some(&*version.object);
     }
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,10 @@ mod session;
 mod stop;
 mod world;
 
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub use emit::Emitter;
 pub use plan::{Plan, PlanError, PlannedStep, plan};
 pub use run::{Keep, RunOptions, run};

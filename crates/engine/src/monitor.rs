@@ -5,7 +5,8 @@ use std::sync::Arc;
 use scenario::model::{Expect, Span, Timing};
 use tokio::time::Instant;
 
-use crate::check::{Context, Verdict, evaluate_all};
+use crate::check::{Context, Looked, Verdict, evaluate_counting, kinds};
+use crate::observe::KindName;
 
 /// A check that goes on.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(crate) struct Monitor {
     expect: Arc<Expect>,
     never: bool,
     /// Whether there was ever anything to look at.
-    subjects: usize,
+    looked: Looked,
     /// The first violation.
     violation: Option<(Instant, Verdict)>,
 }
@@ -35,7 +36,7 @@ impl Monitor {
             Span::Steps(n) => step + n as usize,
             Span::Rest => usize::MAX,
         };
-        Some(Self { step, last, expect: Arc::new(expect.clone()), never, subjects: 0, violation: None })
+        Some(Self { step, last, expect: Arc::new(expect.clone()), never, looked: Looked::default(), violation: None })
     }
 
     /// Looks at the world once more.
@@ -43,8 +44,7 @@ impl Monitor {
         if self.violation.is_some() {
             return;
         }
-        let verdict = evaluate_all(&self.expect.checks, context);
-        self.subjects = self.subjects.max(verdict.subjects);
+        let verdict = evaluate_counting(&self.expect.checks, context, &mut self.looked);
         if verdict.held == self.never {
             self.violation = Some((at, verdict));
         }
@@ -59,18 +59,21 @@ impl Monitor {
     pub(crate) fn violated(&self, ended: bool) -> Option<(Option<Instant>, Verdict)> {
         match &self.violation {
             Some((at, verdict)) => Some((Some(*at), verdict.clone())),
-            None if ended && self.subjects == 0 => Some((None, Verdict::nothing("the checks"))),
+            None if ended && self.looked.subjects().is_none() => Some((None, Verdict::nothing("the checks"))),
             None => None,
         }
+    }
+
+    /// The kinds that it looks at.
+    pub(crate) fn kinds(&self) -> Vec<KindName> {
+        self.expect.checks.iter().flat_map(kinds).collect()
     }
 
     /// `never` or `holds`.
     pub(crate) fn word(&self) -> &'static str {
         if self.never { "never" } else { "holds" }
     }
-
-    /// How many objects were looked at, at the most.
-    pub(crate) fn subjects(&self) -> usize {
-        self.subjects
-    }
 }
+
+#[cfg(test)]
+mod tests;

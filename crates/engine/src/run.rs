@@ -146,7 +146,14 @@ impl<'a> PhaseTimer<'a> {
         Self { emitter, phase, began: Instant::now() }
     }
 
+    /// Here, where the end is not that of the scope.
     fn end(self) {
+        drop(self);
+    }
+}
+
+impl Drop for PhaseTimer<'_> {
+    fn drop(&mut self) {
         self.emitter.emit(EventKind::PhaseEnded { phase: self.phase, took_ms: ms(self.began.elapsed()) });
     }
 }
@@ -210,8 +217,9 @@ impl Life<'_> {
             biased;
             () = stop.at_least(StopLevel::Stop) => Err(StepError::Interrupted),
             done = async {
-                action::install(&mut session).await?;
-                action::ready(&mut session, Instant::now() + INSTALL.mul_f64(scale)).await
+                let deadline = Instant::now() + INSTALL.mul_f64(scale);
+                action::install(&mut session, deadline).await?;
+                action::ready(&mut session, deadline).await
             } => done,
         };
         self.session = Some(session);
@@ -237,6 +245,11 @@ impl Life<'_> {
                     subjects: None,
                     detail: why.clone(),
                 });
+                // It has ended as well, for the checks that go on until then and for its name.
+                session.end_monitors(index).await?;
+                if let Some(name) = &step.name {
+                    session.label(name);
+                }
                 continue;
             }
             self.step = Some(index);
@@ -245,13 +258,12 @@ impl Life<'_> {
             let result = tokio::select! {
                 biased;
                 () = self.stop.at_least(StopLevel::Stop) => Err(StepError::Interrupted),
-                done = action::carry_out(session, index, step, began, began + planned.within) => done,
+                done = async {
+                    let done = action::carry_out(session, index, step, began, began + planned.within).await?;
+                    session.end_monitors(index).await?;
+                    Ok(done)
+                } => done,
             };
-            let result = result.and_then(|done| {
-                session.drain()?;
-                session.violation(Some(index))?;
-                Ok(done)
-            });
             let took_ms = ms(began.elapsed());
             match result {
                 Ok(done) => self.emitter.emit(EventKind::StepEnded {
@@ -272,13 +284,12 @@ impl Life<'_> {
                     return Err(error);
                 }
             }
-            session.monitors.retain(|monitor| !monitor.ends_with(index));
             if let Some(name) = &step.name {
                 session.label(name);
             }
         }
         // What was to hold until the end has done so, if there was anything to look at.
-        session.violation(Some(usize::MAX))
+        session.end_monitors(usize::MAX).await
     }
 
     fn spec(&self) -> ClusterSpec {
@@ -286,7 +297,8 @@ impl Life<'_> {
         let text = |subnets: &[ipnet::IpNet]| subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let mut images = cilium::values::images(&self.plan.version.to_string());
         images.extend(scenario.workloads.values().map(|workload| workload.image.clone()));
-        images.dedup();
+        let mut known = std::collections::BTreeSet::new();
+        images.retain(|image| known.insert(image.clone()));
         ClusterSpec {
             run: self.options.run.clone(),
             scenario: scenario.name.clone(),
@@ -325,7 +337,6 @@ impl Life<'_> {
             values: action::values(&self.plan.scenario),
             run: self.options.run.clone(),
             emitter: self.emitter.clone(),
-            scale: self.options.timeout_scale,
             extra_kinds,
             expressions,
         }
@@ -407,6 +418,9 @@ impl Life<'_> {
             Keep::Never => false,
         };
         if keep {
+            if let Err(error) = cluster.keep("--keep").await {
+                self.emitter.emit(EventKind::Warning { text: error.to_string() });
+            }
             return Some(kept(&*cluster, "--keep".to_owned()));
         }
         let phase = PhaseTimer::start(self.emitter, Phase::Remove);

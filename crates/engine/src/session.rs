@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::Cluster;
+use cluster::{Cluster, ClusterError};
 use events::{Change, EventKind, Mismatch};
 use scenario::Scenario;
 use scenario::model::{NodeRef, PodSet};
@@ -13,13 +13,19 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::check::{Context, Pair, Programs};
+use crate::api;
+use crate::check::{Context, Pair, Ping, Programs};
 use crate::emit::Emitter;
 use crate::failure::StepError;
 use crate::monitor::Monitor;
 use crate::observe::{History, KindName, Observation, Watched, describe_change, spawn, standard};
 use crate::probe::{self, Answer};
-use crate::world::{Effect, PodFacts, World};
+use crate::world::{Effect, PodFacts, Silence, World};
+
+/// How long a watch may be down at the end of a check that goes on.
+pub(crate) const BACK_AGAIN: Duration = Duration::from_secs(60);
+/// When an agent that did not answer is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What watches and probes send.
 #[derive(Debug)]
@@ -42,7 +48,7 @@ pub(crate) struct Session {
     /// Live pods of each set after the last step that rolled it out.
     pub(crate) rollouts: BTreeMap<PodSet, Arc<Vec<Arc<PodFacts>>>>,
     pub(crate) programs: Programs,
-    pub(crate) pings: BTreeMap<Pair, bool>,
+    pub(crate) pings: BTreeMap<Pair, Ping>,
     pub(crate) monitors: Vec<Monitor>,
     /// Helm values in force.
     pub(crate) values: Map<String, Value>,
@@ -53,8 +59,6 @@ pub(crate) struct Session {
     /// The run's id.
     pub(crate) run: String,
     pub(crate) emitter: Emitter,
-    /// Deadlines of the engine's own are stretched by this.
-    pub(crate) scale: f64,
     roles: Vec<(NodeRef, String)>,
     receiver: mpsc::UnboundedReceiver<Message>,
     sender: mpsc::UnboundedSender<Message>,
@@ -66,8 +70,10 @@ pub(crate) struct Session {
 
 /// How far a state is.
 pub(crate) enum Level<T> {
-    /// Reached.
+    /// Reached, as last seen. While a watch that it depends on is down, that does not count yet.
     Done(T),
+    /// Decided by what was seen, whatever is missing: a state that must never be was there.
+    Final(T),
     /// Not reached. `last` is what a reader sees; `wake` a moment at which to look again although nothing changed.
     NotYet { last: String, wake: Option<Instant> },
 }
@@ -87,8 +93,10 @@ impl Session {
         let mut programs = Programs::default();
         let mut watched = standard();
         for kind in setup.extra_kinds {
-            if !watched.iter().any(|w| w.kind == kind && w.fields.is_none()) {
-                watched.push(Watched::extra(kind));
+            // One watch a kind: where a single object was to be watched, all of its kind are.
+            match watched.iter_mut().find(|w| w.kind == kind) {
+                Some(known) => (known.namespace, known.fields) = (None, None),
+                None => watched.push(Watched::extra(kind)),
             }
         }
         for expression in &setup.expressions {
@@ -113,7 +121,6 @@ impl Session {
             backup: None,
             run: setup.run,
             emitter: setup.emitter,
-            scale: setup.scale,
             roles: Vec::new(),
             receiver,
             sender,
@@ -154,7 +161,8 @@ impl Session {
     }
 
     /// Waits until `look` says that a state is reached. It is asked after every single observation. `kinds` are those whose watches it
-    /// depends on: when one of them is down at the deadline, that is the cause, not the last thing seen.
+    /// depends on: while one of them is down, nothing counts as reached; when one is down at the deadline, or the API server does not
+    /// answer then, that is the cause, not the last thing seen.
     pub(crate) async fn until<T>(
         &mut self,
         deadline: Instant,
@@ -163,11 +171,28 @@ impl Session {
         mut look: impl FnMut(&Self) -> Level<T>,
     ) -> Result<T, StepError> {
         let began = Instant::now();
+        // Messages that had arrived by the deadline: what they say still counts.
+        let mut arrived = None;
         loop {
             let (last, wake) = match look(self) {
-                Level::Done(value) => return Ok(value),
+                Level::Final(value) => return Ok(value),
+                Level::Done(value) => match self.world.stale(kinds) {
+                    None => return Ok(value),
+                    Some(why) => (format!("so as last seen, but {why}"), None),
+                },
                 Level::NotYet { last, wake } => (last, wake),
             };
+            if Instant::now() >= deadline {
+                let left = arrived.get_or_insert_with(|| self.receiver.len());
+                if *left == 0 {
+                    return Err(self.timed_out(what, began, &last, kinds).await);
+                }
+                *left -= 1;
+                if let Ok(message) = self.receiver.try_recv() {
+                    self.take(message)?;
+                }
+                continue;
+            }
             self.say_waiting(what, &last);
             let wake = wake.map_or(deadline, |wake| wake.min(deadline));
             tokio::select! {
@@ -177,13 +202,14 @@ impl Session {
                         self.take(message)?;
                     }
                 }
-                () = tokio::time::sleep_until(wake) => {
-                    if Instant::now() >= deadline {
-                        return Err(self.timed_out(what, began, &last, kinds));
-                    }
-                }
+                () = tokio::time::sleep_until(wake) => {}
             }
         }
+    }
+
+    /// Waits until nothing is missing of what is known about these kinds.
+    pub(crate) async fn fresh(&mut self, deadline: Instant, kinds: &[KindName]) -> Result<(), StepError> {
+        self.until(deadline, "the watches to be up", kinds, |_| Level::Done(())).await
     }
 
     /// Takes in everything that has arrived, and waits for nothing.
@@ -210,6 +236,23 @@ impl Session {
         }
     }
 
+    /// The same for work of the provider, which knows no deadline of the step.
+    pub(crate) async fn bounded<T>(
+        &mut self,
+        deadline: Instant,
+        what: &str,
+        work: impl Future<Output = Result<T, ClusterError>>,
+    ) -> Result<T, StepError> {
+        let began = Instant::now();
+        match self.during(tokio::time::timeout_at(deadline, work)).await? {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                let message = format!("{what} was not done within {}", duration(began.elapsed()));
+                Err(StepError::Infrastructure { message, mismatches: Vec::new() })
+            }
+        }
+    }
+
     fn say_waiting(&mut self, what: &str, last: &str) {
         let now = (what.to_owned(), last.to_owned());
         if self.last_waiting.as_ref() != Some(&now) {
@@ -219,13 +262,14 @@ impl Session {
     }
 
     /// Why a state was not reached, told apart: the machine beneath, or the product.
-    fn timed_out(&self, what: &str, began: Instant, last: &str, kinds: &[KindName]) -> StepError {
-        let waited = humantime::format_duration(Duration::from_millis(
-            u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        ));
-        if let Some((kind, (since, cause))) = self.world.lost.iter().find(|(kind, _)| kinds.contains(kind)) {
-            let down = since.elapsed().as_secs();
-            let message = format!("waited {waited} for {what}, but the watch on {} has been down for {down}s: {cause}", kind.kind);
+    async fn timed_out(&self, what: &str, began: Instant, last: &str, kinds: &[KindName]) -> StepError {
+        let waited = duration(began.elapsed());
+        let down = match self.world.stale(kinds) {
+            Some(why) => Some(why),
+            None => api::unanswered(&self.client).await.map(|why| format!("the API server does not answer: {why}")),
+        };
+        if let Some(why) = down {
+            let message = format!("waited {waited} for {what}, but {why}");
             return StepError::Infrastructure { message, mismatches: Vec::new() };
         }
         let message = format!("waited {waited} for {what}: {last}");
@@ -238,7 +282,8 @@ impl Session {
         }
     }
 
-    /// A pod whose image cannot be had, or a node that is out of order: then nothing that was waited for says anything about Cilium.
+    /// A pod whose image cannot be had, a node that is out of order, an agent that cannot be asked: then nothing that was waited for
+    /// says anything about Cilium.
     pub(crate) fn machine_at_fault(&self) -> Option<Mismatch> {
         const IMAGE: [&str; 5] =
             ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"];
@@ -252,7 +297,7 @@ impl Session {
                 since_ms: None,
             })
         });
-        pod.or_else(|| {
+        let node = || {
             self.world.nodes.values().find_map(|node| {
                 let pressure = node.taints.iter().find(|taint| taint.ends_with("-pressure"))?;
                 Some(Mismatch {
@@ -263,7 +308,20 @@ impl Session {
                     since_ms: None,
                 })
             })
-        })
+        };
+        let agent = || {
+            self.world.agent_pods().into_iter().filter(|(_, pod)| pod.ready).find_map(|(node, pod)| {
+                let silence = self.world.silent.get(&pod.incarnation()).filter(|silence| !silence.asked)?;
+                Some(Mismatch {
+                    object: format!("Agent/{node}"),
+                    field: "answer".to_owned(),
+                    expected: "what it runs".to_owned(),
+                    observed: format!("could not be asked: {}", silence.cause),
+                    since_ms: None,
+                })
+            })
+        };
+        pod.or_else(node).or_else(agent)
     }
 
     fn take(&mut self, message: Message) -> Result<(), StepError> {
@@ -278,13 +336,10 @@ impl Session {
             Message::Agent(Answer { incarnation, outcome }) => {
                 match outcome {
                     Ok(facts) => {
+                        self.world.silent.remove(&incarnation);
                         self.world.agents.insert(incarnation, Arc::new(facts));
                     }
-                    Err(cause) => {
-                        // The next change of its pod asks again.
-                        self.asked.remove(&incarnation);
-                        self.last_api_error = Some((Instant::now(), cause));
-                    }
+                    Err(silence) => self.ask_again(&incarnation, silence),
                 }
                 Instant::now()
             }
@@ -296,6 +351,17 @@ impl Session {
         }
         self.monitors = monitors;
         self.violation(None)
+    }
+
+    /// Ends the checks that go on until the end of this step, not before their watches have told everything that happened.
+    pub(crate) async fn end_monitors(&mut self, step: usize) -> Result<(), StepError> {
+        self.drain()?;
+        let ending = self.monitors.iter().filter(|monitor| monitor.ends_with(step));
+        let kinds: Vec<KindName> = ending.flat_map(Monitor::kinds).collect();
+        self.fresh(Instant::now() + BACK_AGAIN, &kinds).await?;
+        self.violation(Some(step))?;
+        self.monitors.retain(|monitor| !monitor.ends_with(step));
+        Ok(())
     }
 
     /// The first violation of a check that goes on. With `ended`, of those that end with this step.
@@ -365,9 +431,29 @@ impl Session {
         if !facts.ready || !facts.is_live() || !self.asked.insert(facts.incarnation()) {
             return;
         }
+        self.ask(facts, Duration::ZERO);
+    }
+
+    /// Nothing may ever change about a pod that did not answer: while it is there, it is asked again.
+    fn ask_again(&mut self, incarnation: &str, silence: Silence) {
+        self.asked.remove(incarnation);
+        let pods = self.world.component(&cilium::components::AGENT);
+        let Some(pod) = pods.into_iter().find(|pod| pod.is_live() && pod.incarnation() == incarnation) else { return };
+        if !silence.asked {
+            self.last_api_error = Some((Instant::now(), format!("{}: {}", pod.name, silence.cause)));
+        }
+        self.world.silent.insert(incarnation.to_owned(), Arc::new(silence));
+        if pod.ready {
+            self.asked.insert(incarnation.to_owned());
+            self.ask((*pod).clone(), ASK_AGAIN);
+        }
+    }
+
+    fn ask(&mut self, facts: PodFacts, after: Duration) {
         let (cluster, sender) = (self.cluster.clone(), self.sender.clone());
         self.tasks.retain(|task| !task.is_finished());
         self.tasks.push(tokio::spawn(async move {
+            tokio::time::sleep(after).await;
             let answer = probe::ask(&*cluster, &facts).await;
             drop(sender.send(Message::Agent(answer)));
         }));
@@ -399,9 +485,16 @@ pub(crate) struct Setup {
     pub(crate) values: Map<String, Value>,
     pub(crate) run: String,
     pub(crate) emitter: Emitter,
-    pub(crate) scale: f64,
     /// Kinds that CEL checks and patches name.
     pub(crate) extra_kinds: Vec<KindName>,
     /// CEL expressions.
     pub(crate) expressions: Vec<String>,
 }
+
+/// A stretch of time for people: to the millisecond.
+pub(crate) fn duration(span: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The operator as its embedding sees it: order, pace, conflicts, and what it does with many nodes.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may panic as the test itself may")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -110,7 +112,7 @@ fn a_deleted_node_takes_its_pending_write_along() {
         now = at;
         assert_eq!(requests(&operator.on_time(at, order)), []);
     }
-    assert!(operator.is_idle() && now <= NOW + Duration::from_secs(2));
+    assert!(operator.is_idle() && now <= NOW + Duration::from_secs(3));
 }
 
 #[rstest]

@@ -21,11 +21,11 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// The file.
     pub path: Utf8PathBuf,
-    /// From 1; 0 where the problem is the file's as a whole.
+    /// From 1.
     pub line: usize,
-    /// In characters, from 1; 0 where the problem is the file's as a whole.
+    /// In characters, from 1.
     pub column: usize,
-    /// The line in question.
+    /// The line in question; none for a file that is too large to look into.
     pub excerpt: Option<Excerpt>,
     /// One sentence, lower case, without a full stop.
     pub message: String,
@@ -78,7 +78,7 @@ impl Diagnostic {
         }
     }
 
-    /// `scenarios/x.yaml:12:3`, or the path alone where the problem is the file's as a whole.
+    /// `scenarios/x.yaml:12:3`.
     pub fn location(&self) -> String {
         place(&self.path, self.line, self.column)
     }
@@ -131,23 +131,29 @@ impl Diagnostic {
 }
 
 fn place(path: &Utf8Path, line: usize, column: usize) -> String {
-    if line == 0 { path.to_string() } else { format!("{path}:{line}:{column}") }
+    format!("{path}:{line}:{column}")
 }
 
 fn excerpt(text: &str, span: Span) -> Option<Excerpt> {
-    if span.line == 0 {
-        return None;
-    }
-    let line = text.lines().nth(span.line - 1)?;
+    let begin = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let line = text[begin..].lines().next()?;
     let characters: Vec<char> = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let start = span.column.saturating_sub(1).min(characters.len());
     let marked = text.get(span.start..span.end).unwrap_or_default();
     let length = marked.lines().next().unwrap_or_default().trim_end().chars().count();
     let length = length.clamp(1, characters.len().saturating_sub(start).max(1));
-    let from = if characters.len() > WIDTH { start.saturating_sub(WIDTH / 3) } else { 0 };
-    let shown: String = characters[from..].iter().take(WIDTH).collect();
-    let start = start - from;
-    Some(Excerpt { text: shown.trim_end().to_owned(), start, length: length.min(WIDTH.saturating_sub(start)).max(1) })
+    // A long line is shown from its beginning where the place is near it, and else from a little before the place.
+    let from = if start + length.min(WIDTH / 2) < WIDTH { 0 } else { start - WIDTH / 3 };
+    let mut shown: String = characters[from..].iter().take(WIDTH).collect::<String>().trim_end().to_owned();
+    if characters.len() - from > WIDTH {
+        shown.push_str("...");
+    }
+    let (mut start, length) = (start - from, length.min(WIDTH - (start - from)).max(1));
+    if from > 0 {
+        shown.insert_str(0, "...");
+        start += 3;
+    }
+    Some(Excerpt { text: shown, start, length })
 }
 
 impl std::fmt::Display for Diagnostic {

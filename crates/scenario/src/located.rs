@@ -35,7 +35,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Located<T>, A::Error> {
-                let mut number = || parts.next_element::<usize>()?.ok_or_else(|| A::Error::custom("a place has four numbers"));
+                let mut number =
+                    || parts.next_element::<usize>()?.ok_or_else(|| A::Error::custom("a place has four numbers"));
                 let span = Span { line: number()?, column: number()?, start: number()?, end: number()? };
                 // The reader has noted the problem before it answers with an error.
                 let value = parts.next_element::<T>().unwrap_or_default();
@@ -120,7 +121,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
 impl<T> Entries<T> {
     /// Keys and values that could be read.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Span, Span, &T)> {
-        self.0.iter().filter_map(|(key, value)| Some((key.value.as_deref()?, key.span, value.span, value.value.as_ref()?)))
+        self.0
+            .iter()
+            .filter_map(|(key, value)| Some((key.value.as_deref()?, key.span, value.span, value.value.as_ref()?)))
     }
 
     /// Keys, also of values that could not be read.

@@ -1,5 +1,6 @@
 //! Files to scenarios.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -18,17 +19,16 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// Reads one file. The scenario is there if and only if no diagnostic is an error; diagnostics are in the file's order.
 pub fn parse(path: &Utf8Path, bytes: &[u8]) -> (Option<Scenario>, Vec<Diagnostic>) {
-    let (scenario, problems, text) = match text(bytes) {
+    let (scenario, mut problems, text) = match text(bytes) {
         Ok(text) => {
             let (scenario, problems) = parse_text(path, text);
-            (scenario, problems, text)
+            (scenario, problems, Cow::Borrowed(text))
         }
-        Err(problem) => (None, vec![problem], ""),
+        Err(Refused { problem, excerpt_of }) => (None, vec![problem], excerpt_of),
     };
-    let mut problems = problems;
     problems.sort_by_key(|problem| (problem.span.line, problem.span.column));
     let diagnostics: Vec<Diagnostic> =
-        problems.into_iter().map(|problem| Diagnostic::new(problem, path, text)).collect();
+        problems.into_iter().map(|problem| Diagnostic::new(problem, path, &text)).collect();
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     (scenario.filter(|_| !failed), diagnostics)
 }
@@ -77,27 +77,45 @@ fn declared_name(bytes: &[u8]) -> Option<(String, Span)> {
     }
 }
 
+/// Where a problem of the file as a whole is shown.
+const TOP: Span = Span { line: 1, column: 1, start: 0, end: 0 };
+
+/// A file that is not read.
+struct Refused<'a> {
+    problem: Problem,
+    /// The text to show: what can be read of it.
+    excerpt_of: Cow<'a, str>,
+}
+
 /// The text of a file, or why it has none.
-fn text(bytes: &[u8]) -> Result<&str, Problem> {
+#[expect(clippy::result_large_err, reason = "made at most once per file")]
+fn text(bytes: &[u8]) -> Result<&str, Refused<'_>> {
     if bytes.len() > MAX_BYTES {
-        let size = bytes.len().div_ceil(1024);
-        return Err(Problem::new(
-            &codes::TOO_LARGE,
-            Span::default(),
-            format!("the file has {size} KiB; a scenario has at most {} KiB", MAX_BYTES / 1024),
-        )
-        .help("check that this is a scenario file"));
+        let (size, most) = (bytes.len().div_ceil(1024), MAX_BYTES / 1024);
+        let message = format!("the file has {size} KiB; a scenario has at most {most} KiB");
+        let problem = Problem::new(&codes::TOO_LARGE, TOP, message).help("check that this is a scenario file");
+        return Err(Refused { problem, excerpt_of: Cow::Borrowed("") });
     }
     let text = std::str::from_utf8(bytes).map_err(|error| (error.valid_up_to(), "is not UTF-8"));
     let text = text.and_then(|text| match text.find('\0') {
         Some(at) => Err((at, "is a NUL")),
         None => Ok(text),
     });
-    text.map_err(|(at, what)| {
-        Problem::new(&codes::NOT_TEXT, Span::default(), format!("the file is not text: byte {at} {what}"))
-            .help("save the file as UTF-8 text")
+    text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|(at, what)| {
+        // Up to the place in question the text is sound, so offsets are the same.
+        let excerpt_of = String::from_utf8_lossy(bytes);
+        let before = &excerpt_of[..at];
+        let line = before.rfind('\n').map_or(0, |end| end + 1);
+        let span = Span {
+            line: before.matches('\n').count() + 1,
+            column: before[line..].chars().count() + 1,
+            start: at,
+            end: at,
+        };
+        let problem = Problem::new(&codes::NOT_TEXT, span, format!("the file is not text: byte {at} {what}"))
+            .help("save the file as UTF-8 text, or check that this is a scenario file");
+        Refused { problem, excerpt_of }
     })
-    .map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn parse_text(path: &Utf8Path, text: &str) -> (Option<Scenario>, Vec<Problem>) {
@@ -107,14 +125,18 @@ fn parse_text(path: &Utf8Path, text: &str) -> (Option<Scenario>, Vec<Problem>) {
         Err(error) => return (None, syntax(text, error)),
     };
     let Some(document) = documents.first() else {
-        let problem = Problem::new(&codes::EMPTY_FILE, Span::default(), "the file holds no scenario")
+        let problem = Problem::new(&codes::EMPTY_FILE, TOP, "the file holds no scenario")
             .help("write at least `name`, `summary` and `steps`");
         return (None, vec![problem]);
     };
     if let Some(second) = documents.get(1) {
         sink.push(
-            Problem::new(&codes::MANY_DOCUMENTS, second.span, "a second document begins here; a file holds one scenario")
-                .help("put each scenario into a file of its own, and remove the line `---`"),
+            Problem::new(
+                &codes::MANY_DOCUMENTS,
+                second.span,
+                "a second document begins here; a file holds one scenario",
+            )
+            .help("put each scenario into a file of its own, and remove the line `---`"),
         );
     }
     document.walk(&mut |node| repeated(node, &sink));
@@ -150,7 +172,9 @@ fn syntax(text: &str, error: yaml::YamlError) -> Vec<Problem> {
         start += line.len();
     }
     if tabs.is_empty() {
-        return vec![Problem::new(&codes::YAML_SYNTAX, error.span, format!("not YAML: {}", error.message))];
+        let mut problem = Problem::new(&codes::YAML_SYNTAX, error.span, error.message);
+        problem.help = error.help.map(str::to_owned);
+        return vec![problem];
     }
     tabs
 }
@@ -182,8 +206,12 @@ fn apply_allow(problems: Vec<Problem>, allow: &[Allow]) -> Vec<Problem> {
                     .help(suggest(code, allowable)),
             ),
             Some(_) if complete && !problems.iter().any(|problem| problem.code.name == code) => found.push(
-                Problem::new(&codes::STALE_ALLOW, *span, format!("nothing in this file is `{code}`, so it need not be allowed"))
-                    .help("remove this line"),
+                Problem::new(
+                    &codes::STALE_ALLOW,
+                    *span,
+                    format!("nothing in this file is `{code}`, so it need not be allowed"),
+                )
+                .help("remove this line"),
             ),
             Some(_) => {}
         }

@@ -15,11 +15,13 @@ pub(crate) struct Problem {
     pub(crate) related: Vec<(Span, String)>,
     /// Nothing sensible can be built from the file, so `allow` does not help.
     pub(crate) fatal: bool,
+    /// For an unknown field: the map that it is in, and the field that is probably meant, which is then not missing.
+    pub(crate) meant: Option<(Span, &'static str)>,
 }
 
 impl Problem {
     pub(crate) fn new(code: &'static Code, span: Span, message: impl Into<String>) -> Self {
-        Self { code, span, message: message.into(), help: None, related: Vec::new(), fatal: false }
+        Self { code, span, message: message.into(), help: None, related: Vec::new(), fatal: false, meant: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -45,6 +47,14 @@ pub(crate) struct Sink(RefCell<Vec<Problem>>);
 impl Sink {
     pub(crate) fn push(&self, problem: Problem) {
         self.0.borrow_mut().push(problem);
+    }
+
+    /// Whether one of `names` is probably meant by a field of the map at `owner` that does not exist.
+    pub(crate) fn is_meant(&self, owner: Span, names: &[&str]) -> bool {
+        self.0
+            .borrow()
+            .iter()
+            .any(|problem| problem.meant.is_some_and(|(map, name)| map == owner && names.contains(&name)))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -9,12 +9,14 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::{BorrowedStrDeserializer, UsizeDeserializer, BoolDeserializer};
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::value::{BoolDeserializer, BorrowedStrDeserializer, UsizeDeserializer};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 use crate::codes::{self, Code};
 use crate::located::LOCATED;
-use crate::problem::{Problem, Sink, quoted, suggest};
+use crate::problem::{Problem, Sink, nearest, quoted, suggest};
 use crate::tree::{Entry, Node, Shape, Span};
 
 /// The name of enums whose variant is chosen by the value's shape.
@@ -86,7 +88,9 @@ struct Reader<'de> {
 
 impl<'de> Reader<'de> {
     fn wrong(&self, expected: &str) -> Fault {
+        let is_duration = matches!(self.label, Label::Key("within" | "settled" | "holds" | "never"));
         let help = match (&self.node.value, expected) {
+            (Shape::Number(_, text), _) if is_duration => Some(format!("write the unit too: {text}s")),
             (Shape::Number(_, text), "a text") => Some(format!("write \"{text}\", with the quotes, to make it a text")),
             (Shape::Bool(flag), "a text") => Some(format!("write \"{flag}\", with the quotes, to make it a text")),
             (Shape::Text(text), "true or false") => match text.to_lowercase().as_str() {
@@ -98,14 +102,18 @@ impl<'de> Reader<'de> {
             (Shape::Text(text), other) if other.starts_with("a whole number") && text.parse::<u64>().is_ok() => {
                 Some(format!("write {text}, without quotes"))
             }
-            _ => None,
+            (_, "a text") => Some("write a text".to_owned()),
+            (_, "true or false") => Some("write true or false".to_owned()),
+            (_, "a list") => Some("write a list such as [a, b]".to_owned()),
+            (_, other) if other.starts_with("a whole number") => Some("write a number such as 3".to_owned()),
+            (_, "a map") => None,
+            (_, other) => Some(format!("write {other}")),
         };
-        Fault {
-            code: &codes::WRONG_TYPE,
-            message: format!("{} must be {expected}, not {}", self.label, self.node.describe()),
-            help,
-            span: Some(self.node.span),
-        }
+        let message = match self.node.value {
+            Shape::Null => format!("{} has no value; it must be {expected}", self.label),
+            _ => format!("{} must be {expected}, not {}", self.label, self.node.describe()),
+        };
+        Fault { code: &codes::WRONG_TYPE, message, help, span: Some(self.node.span) }
     }
 
     fn unsigned(&self, max: u64) -> Result<u64, Fault> {
@@ -113,7 +121,10 @@ impl<'de> Reader<'de> {
             Shape::Number(number, _) => number.as_u64().filter(|value| *value <= max),
             _ => None,
         };
-        value.ok_or_else(|| self.wrong(&format!("a whole number from 0 to {max}")))
+        value.ok_or_else(|| match max {
+            0..=255 => self.wrong(&format!("a whole number from 0 to {max}")),
+            _ => self.wrong("a whole number, 0 or more"),
+        })
     }
 
     fn signed(&self, min: i64, max: i64) -> Result<i64, Fault> {
@@ -139,9 +150,7 @@ impl<'de> Reader<'de> {
     fn unknown(&self, struct_name: &str, entry: &Entry, fields: &'static [&'static str]) -> Problem {
         let key = &entry.key;
         let (code, message, known): (_, _, Vec<&str>) = match struct_name {
-            "RawStep" => {
-                (&codes::UNKNOWN_ACTION, format!("unknown action `{key}`"), fields.to_vec())
-            }
+            "RawStep" => (&codes::UNKNOWN_ACTION, format!("unknown action `{key}`"), fields.to_vec()),
             "RawExpect" => (&codes::UNKNOWN_CHECK, format!("unknown check `{key}`"), fields.to_vec()),
             _ => (&codes::UNKNOWN_FIELD, format!("unknown field `{key}` in {}", self.label), fields.to_vec()),
         };
@@ -149,13 +158,15 @@ impl<'de> Reader<'de> {
             "RawStep" => {
                 let (modifiers, actions): (Vec<&str>, Vec<&str>) =
                     known.iter().copied().partition(|field| crate::raw::STEP_MODIFIERS.contains(field));
-                let near = crate::problem::nearest(key, known.iter().copied());
+                let near = nearest(key, known.iter().copied());
                 let near = near.map(|near| format!("write `{near}`; ")).unwrap_or_default();
                 format!("{near}actions: {}; beside its action a step may have {}", quoted(actions), quoted(modifiers))
             }
             _ => suggest(key, known),
         };
-        Problem::new(code, entry.key_span, message).help(help).fatal()
+        let mut problem = Problem::new(code, entry.key_span, message).help(help).fatal();
+        problem.meant = nearest(key, fields.iter().copied()).map(|near| (self.node.span, near));
+        problem
     }
 }
 
@@ -252,7 +263,10 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let Shape::Map(table) = &self.node.value else {
-            return Err(self.wrong(&format!("a map with {}", quoted(fields.iter().copied()))));
+            let mut fault = self.wrong("a map");
+            let known = fields.iter().filter(|field| !crate::raw::STEP_MODIFIERS.contains(field) || name != "RawStep");
+            fault.help = fault.help.or_else(|| Some(format!("write a map with {}", quoted(known.copied()))));
+            return Err(fault);
         };
         let mut known = Vec::with_capacity(table.entries.len());
         for entry in &table.entries {
@@ -317,7 +331,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Shape::List(_) => "list",
             Shape::Map(_) => "map",
         };
-        let variant = variants.iter().find(|variant| **variant == shape).or_else(|| variants.iter().find(|v| **v == "one"));
+        let variant =
+            variants.iter().find(|variant| **variant == shape).or_else(|| variants.iter().find(|v| **v == "one"));
         match variant {
             Some(variant) => visitor.visit_enum(Variant { reader: self, name: variant }),
             None => {
@@ -429,7 +444,12 @@ impl<'de> Deserializer<'de> for Key<'de> {
         visitor.visit_borrowed_str(&self.entry.key)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         visitor.visit_seq(self)
     }
 

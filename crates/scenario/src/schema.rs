@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use crate::check::{ACTIONS, CHECKS};
+use crate::codes;
 use crate::model::IpamMode;
 use crate::raw::RawScenario;
 
@@ -26,6 +27,12 @@ pub(crate) fn modes() -> Vec<&'static str> {
     IpamMode::ALL.iter().map(|mode| mode.as_str()).collect()
 }
 
+/// The codes that `allow` may name.
+pub(crate) fn allowable() -> Value {
+    let names: Vec<&str> = codes::ALL.iter().filter(|code| code.allowable).map(|code| code.name).collect();
+    json!({"enum": names})
+}
+
 fn one_required(names: &[&str]) -> Vec<Value> {
     names.iter().map(|name| json!({"required": [name]})).collect()
 }
@@ -33,6 +40,8 @@ fn one_required(names: &[&str]) -> Vec<Value> {
 /// Exactly one of a step's actions.
 pub(crate) fn exactly_one_action(schema: &mut Schema) {
     schema.insert("oneOf".to_owned(), Value::Array(one_required(&ACTIONS)));
+    // The deadline of an expect is written inside it.
+    schema.insert("not".to_owned(), json!({"required": ["expect", "within"]}));
 }
 
 /// At least one of an expect's checks, and not both timings.

@@ -61,7 +61,7 @@ impl Node {
     /// What it is, for a message: `the text "abc"`.
     pub(crate) fn describe(&self) -> String {
         match &self.value {
-            Shape::Null => "nothing".to_owned(),
+            Shape::Null => "null".to_owned(),
             Shape::Bool(flag) => format!("{flag}"),
             Shape::Number(_, text) => format!("the number {text}"),
             Shape::Text(text) => format!("the text \"{}\"", shorten(text)),

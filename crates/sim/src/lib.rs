@@ -3,4 +3,8 @@
 //! *Architecture invariant:* `store` and `api` know Kubernetes and nothing of Cilium's IPAM; whoever acts on the cluster does it
 //! through [`store::Store`], so that every watcher sees one order of events.
 
+pub mod api;
+mod cilium;
+mod controllers;
 pub mod store;
+pub mod world;

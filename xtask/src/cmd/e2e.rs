@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use engine::{Emitter, Keep, Plan, RunOptions, Stop, StopLevel};
+use engine::{Emitter, Keep, Plan, RunOptions, Stop};
 use report::{AtEnd, Console, Format, Look, Reporter, Surroundings, ndjson};
 use scenario::Severity;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(args: E2e) -> Result<u8> {
 }
 
 async fn go(args: E2e, scenarios: &[Arc<scenario::Scenario>]) -> Result<u8> {
-    let chosen = provider::choose(&args).await?;
+    let chosen = provider::choose(&args)?;
     let plans = scenarios
         .iter()
         .map(|scenario| {
@@ -47,7 +47,7 @@ async fn go(args: E2e, scenarios: &[Arc<scenario::Scenario>]) -> Result<u8> {
     let dir = args.report_dir.clone().unwrap_or_else(|| project::short_root().join("target/e2e").join(&run));
     private_dir(&dir)?;
     // Before anything is made: what earlier runs left, and what is missing here.
-    let provider = chosen.prepare(&args, &run, &plans).await?;
+    let provider = chosen.prepare(&args, &plans).await?;
 
     let options = RunOptions {
         run: run.clone(),
@@ -72,13 +72,8 @@ async fn go(args: E2e, scenarios: &[Arc<scenario::Scenario>]) -> Result<u8> {
     }));
     let stop = Stop::default();
     signals::listen(&stop).context("listen for signals")?;
-    let code = engine::run(&plans, &*provider.provider, &options, &emitter, &stop, events::exit::code).await;
+    let code = engine::run(&plans, &*provider, &options, &emitter, &stop, events::exit::code).await;
     drop(emitter);
-    // A creation that was cut off is still in the ledger.
-    let left = if stop.level() < StopLevel::Leave { provider.clean_own(&run, options.keep).await } else { Vec::new() };
-    for line in left {
-        eprintln!("{line}");
-    }
     if let Some(reporter) = Arc::into_inner(reporter) {
         let reporter = reporter.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Err(errors) = reporter.finish() {

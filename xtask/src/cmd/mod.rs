@@ -3,7 +3,7 @@
 mod adopt;
 mod clean;
 mod completions;
-mod doctor;
+pub(crate) mod doctor;
 mod e2e;
 mod lint;
 mod list;

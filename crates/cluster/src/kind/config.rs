@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::ClusterSpec;
 
 /// Names of the node containers that kind will make: its own scheme, in order.
-pub(super) fn node_names(cluster: &str, workers: u32) -> Vec<String> {
+pub(crate) fn node_names(cluster: &str, workers: u32) -> Vec<String> {
     let mut names = vec![format!("{cluster}-control-plane")];
     names.extend((1..=workers).map(|n| match n {
         1 => format!("{cluster}-worker"),
@@ -15,15 +15,24 @@ pub(super) fn node_names(cluster: &str, workers: u32) -> Vec<String> {
     names
 }
 
-/// The configuration. `mirror` is the folder that nodes get as `/etc/containerd/certs.d`.
-pub(super) fn render(spec: &ClusterSpec, node_image: Option<&str>, mirror: Option<&Utf8Path>) -> Value {
+/// The configuration. `mirror` is the folder that nodes get as `/etc/containerd/certs.d`; `mounts` are further `extraMounts` of every
+/// node.
+pub(super) fn render(
+    spec: &ClusterSpec,
+    node_image: Option<&str>,
+    mirror: Option<&Utf8Path>,
+    mounts: &[Value],
+) -> Value {
     let node = |role: &str| {
         let mut node = json!({"role": role});
         if let Some(image) = node_image {
             node["image"] = image.into();
         }
-        if let Some(dir) = mirror {
-            node["extraMounts"] = json!([{"hostPath": dir, "containerPath": "/etc/containerd/certs.d", "readOnly": true}]);
+        let mirror =
+            mirror.map(|dir| json!({"hostPath": dir, "containerPath": "/etc/containerd/certs.d", "readOnly": true}));
+        let mounts: Vec<Value> = mirror.into_iter().chain(mounts.iter().cloned()).collect();
+        if !mounts.is_empty() {
+            node["extraMounts"] = mounts.into();
         }
         node
     };
@@ -47,7 +56,8 @@ pub(super) fn render(spec: &ClusterSpec, node_image: Option<&str>, mirror: Optio
     });
     if !spec.controller_manager.is_empty() {
         // Without apiVersion, so that it fits every kubeadm configuration version; kind turns the map into a list where that needs one.
-        let patch = json!({"kind": "ClusterConfiguration", "controllerManager": {"extraArgs": spec.controller_manager}});
+        let patch =
+            json!({"kind": "ClusterConfiguration", "controllerManager": {"extraArgs": spec.controller_manager}});
         config["kubeadmConfigPatches"] = json!([patch.to_string()]);
     }
     if mirror.is_some() {
@@ -96,7 +106,7 @@ mod tests {
     #[test]
     fn a_plain_cluster() {
         assert_eq!(
-            render(&spec(), None, None),
+            render(&spec(), None, None, &[]),
             json!({
                 "kind": "Cluster",
                 "apiVersion": "kind.x-k8s.io/v1alpha4",
@@ -113,19 +123,21 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_left_to_kind() {
-        let got = render(&ClusterSpec { service_subnet: String::new(), ..spec() }, None, None);
+        let got = render(&ClusterSpec { service_subnet: String::new(), ..spec() }, None, None, &[]);
         assert_eq!(got["networking"].get("serviceSubnet"), None);
     }
 
     #[test]
     fn every_node_has_the_image_and_the_mirror() {
-        let got = render(&spec(), Some("kindest/node:v1"), Some(Utf8Path::new("/d/certs.d")));
+        let got =
+            render(&spec(), Some("kindest/node:v1"), Some(Utf8Path::new("/d/certs.d")), &[json!({"hostPath": "/l"})]);
         let nodes = got["nodes"].as_array().unwrap();
         assert_eq!(nodes.len(), 3);
         for node in nodes {
             assert_eq!(node["image"], "kindest/node:v1");
             assert_eq!(node["extraMounts"][0]["hostPath"], "/d/certs.d");
             assert_eq!(node["extraMounts"][0]["readOnly"], true);
+            assert_eq!(node["extraMounts"][1]["hostPath"], "/l");
         }
         assert_eq!(got["containerdConfigPatches"].as_array().map(Vec::len), Some(2));
     }
@@ -133,7 +145,7 @@ mod tests {
     #[test]
     fn controller_manager_flags_become_a_patch_that_is_itself_json() {
         let flags = BTreeMap::from([("node-cidr-mask-size".to_owned(), "26".to_owned())]);
-        let got = render(&ClusterSpec { controller_manager: flags, ..spec() }, None, None);
+        let got = render(&ClusterSpec { controller_manager: flags, ..spec() }, None, None, &[]);
         let patch: Value = serde_json::from_str(got["kubeadmConfigPatches"][0].as_str().unwrap()).unwrap();
         assert_eq!(
             patch,

@@ -1,5 +1,7 @@
 //! The cluster's kubeconfig, from the one that kubeadm writes inside the control-plane node.
 
+use std::collections::BTreeMap;
+
 use kube::config::{Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
 
 /// kubeadm's administrator kubeconfig, made to reach the API server from this machine: `server` in place of the node's own name,
@@ -16,14 +18,15 @@ pub(super) fn rewrite(admin: &str, name: &str, server: &str) -> Result<Kubeconfi
         return Err("its user has no certificate".to_owned());
     }
     cluster.server = Some(server.to_owned());
-    let inner = kube::config::Context { cluster: context_name.clone(), user: Some(context_name.clone()), ..Default::default() };
+    let inner =
+        kube::config::Context { cluster: context_name.clone(), user: Some(context_name.clone()), ..Default::default() };
     Ok(Kubeconfig {
         kind: Some("Config".to_owned()),
         api_version: Some("v1".to_owned()),
         current_context: Some(context_name.clone()),
-        clusters: vec![NamedCluster { name: context_name.clone(), cluster: Some(cluster) }],
-        auth_infos: vec![NamedAuthInfo { name: context_name.clone(), auth_info: Some(user) }],
-        contexts: vec![NamedContext { name: context_name, context: Some(inner) }],
+        clusters: vec![NamedCluster { name: context_name.clone(), cluster: Some(cluster), other: BTreeMap::new() }],
+        auth_infos: vec![NamedAuthInfo { name: context_name.clone(), auth_info: Some(user), other: BTreeMap::new() }],
+        contexts: vec![NamedContext { name: context_name, context: Some(inner), other: BTreeMap::new() }],
         ..Kubeconfig::default()
     })
 }

@@ -15,8 +15,10 @@ mod kubeconfig;
 mod network;
 mod remove;
 
+pub(crate) use config::node_names;
 pub use create::KindProvider;
-pub(crate) use network::{Found, orphans};
+pub(crate) use create::{private_dir, write_private};
+pub(crate) use network::orphans;
 pub(crate) use remove::{Thoroughness, remove};
 
 /// Label of kind on its containers, with the cluster's name.

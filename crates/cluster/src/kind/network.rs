@@ -20,7 +20,8 @@ const LEDGER: &str = "ipam-e2e.cilium.io/ledger";
 /// Makes the network.
 pub(super) async fn create(door: &Door, entry: &Entry, ledger: &str, ip_family: &str) -> Result<(), Fault> {
     let fault = |error: &ToolError| Fault::tool("create network of", error);
-    let owner = serde_json::to_string(&entry.owner).map_err(|error| Fault::new("create network of", error.to_string()))?;
+    let owner =
+        serde_json::to_string(&entry.owner).map_err(|error| Fault::new("create network of", error.to_string()))?;
     let mut args: Vec<String> = ["network", "create", "--driver", "bridge"].map(str::to_owned).into();
     for (key, value) in [(CLUSTER, entry.name.as_str()), (RUN, &entry.run), (OWNER, &owner), (LEDGER, ledger)] {
         args.extend(["--label".to_owned(), format!("{key}={value}")]);

@@ -96,7 +96,8 @@ async fn settle(door: &Door, cluster: &str, node: &str, bound: Duration) -> Resu
 async fn remove_probe(door: &Door, node: &str, label: &str) {
     let name = format!("name=^{node}$");
     let filter = format!("label={label}");
-    let found = door.docker("list probes", containers::ASK, ["ps", "-aq", "--filter", &name, "--filter", &filter]).await;
+    let found =
+        door.docker("list probes", containers::ASK, ["ps", "-aq", "--filter", &name, "--filter", &filter]).await;
     if let Ok(found) = found
         && let Some(id) = found.stdout.split_whitespace().next()
     {

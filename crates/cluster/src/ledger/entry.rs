@@ -95,7 +95,7 @@ mod tests {
     #[rstest]
     #[case("k3f9", 1, "ipam-e2e-k3f9-1")]
     #[case("2026-11-23T08:26Z", 12, "ipam-e2e-2026-11-23t08-26z-12")]
-    #[case("a-very-long-run-id-that-goes-on-and-on-and-on-x7", 3, "ipam-e2e-id-that-goes-on-and-on-and-on-x7-3")]
+    #[case("a-very-long-run-id-that-goes-on-and-on-and-on-x7", 3, "ipam-e2e-that-goes-on-and-on-and-on-x7-3")]
     #[case("ä!", 1, "ipam-e2e-run-1")]
     #[case("", 1, "ipam-e2e-run-1")]
     fn names(#[case] run: &str, #[case] number: u32, #[case] expected: &str) {

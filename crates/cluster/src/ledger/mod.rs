@@ -9,7 +9,7 @@ mod owner;
 mod store;
 
 pub use clean::{CleanReport, Kept, Sweep, clean};
-pub(crate) use clean::{Case, Decision, decide};
+
 pub use entry::{Entry, Target, cluster_name};
 pub use owner::{Life, Owner};
 pub use store::{Ledger, LedgerError};

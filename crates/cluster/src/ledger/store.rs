@@ -93,9 +93,11 @@ impl Ledger {
         match fs_err::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(LedgerError { operation: "read", path, cause: error.to_string() }),
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|error| LedgerError { operation: "read", path, cause: error.to_string() }),
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| LedgerError {
+                operation: "read",
+                path,
+                cause: error.to_string(),
+            }),
         }
     }
 

@@ -110,7 +110,8 @@ impl Door {
     /// # Errors
     /// As [`Door::run`].
     pub async fn version(&self, tool: Tool) -> Result<Option<Version>, ToolError> {
-        let run = Invocation::new(tool, "read version", Duration::from_secs(10)).args(tool.version_args().iter().copied());
+        let run =
+            Invocation::new(tool, "read version", Duration::from_secs(10)).args(tool.version_args().iter().copied());
         Ok(Tool::parse_version(&self.run(run).await?.stdout))
     }
 }
@@ -127,7 +128,8 @@ mod tests {
 
     /// `sh` in docker's place.
     fn door(dir: Option<&Utf8Path>) -> Door {
-        let settings = Arc::new(Settings::from_env(|name| (name == "IPAM_E2E_DOCKER").then(|| "/bin/sh".to_owned())));
+        let settings = Settings::from_env(|name| (name == "IPAM_E2E_DOCKER").then(|| "/bin/sh".to_owned())).unwrap();
+        let settings = Arc::new(settings);
         match dir {
             Some(dir) => Door::for_cluster(settings, dir, "ipam-e2e-test-1"),
             None => Door::new(settings),
@@ -154,11 +156,23 @@ mod tests {
     }
 
     #[rstest]
-    #[case("echo one; echo two >&2; exit 3", "exited with 3", "try: `docker -c 'echo one; echo two >&2; exit 3'` exited with 3: two")]
-    #[case("echo only out; exit 1", "exited with 1", "try: `docker -c 'echo only out; exit 1'` exited with 1: only out")]
+    #[case(
+        "echo one; echo two >&2; exit 3",
+        "exited with 3",
+        "try: `docker -c 'echo one; echo two >&2; exit 3'` exited with 3: two"
+    )]
+    #[case(
+        "echo only out; exit 1",
+        "exited with 1",
+        "try: `docker -c 'echo only out; exit 1'` exited with 1: only out"
+    )]
     #[case("kill -9 $$", "was killed by signal 9", "try: `docker -c 'kill -9 $$'` was killed by signal 9")]
     #[tokio::test]
-    async fn failures_name_command_status_and_last_line(#[case] script: &str, #[case] expected: &str, #[case] cause: &str) {
+    async fn failures_name_command_status_and_last_line(
+        #[case] script: &str,
+        #[case] expected: &str,
+        #[case] cause: &str,
+    ) {
         let error = door(None).run(sh(script, LONG)).await.unwrap_err();
         assert_eq!(error.cause(), cause);
         let ToolError::Failed { status, .. } = error else { panic!("{error:?}") };
@@ -230,7 +244,8 @@ mod tests {
     async fn programs_of_a_cluster_get_its_homes_and_its_mark_and_no_ambient_cluster() {
         let dir = tempfile::tempdir().unwrap();
         let dir = Utf8Path::from_path(dir.path()).unwrap();
-        let run = sh("echo $IPAM_E2E_CLUSTER $HELM_CACHE_HOME $KUBECACHEDIR $KUBECONFIG $KIND_EXPERIMENTAL_PROVIDER", LONG);
+        let run =
+            sh("echo $IPAM_E2E_CLUSTER $HELM_CACHE_HOME $KUBECACHEDIR $KUBECONFIG $KIND_EXPERIMENTAL_PROVIDER", LONG);
         let got = door(Some(dir)).run(run).await.unwrap().stdout;
         assert_eq!(got, format!("ipam-e2e-test-1 {dir}/helm/cache {dir}/kubectl docker\n"));
         let log = fs_err::read_to_string(dir.join("commands.log")).unwrap();

@@ -148,7 +148,9 @@ impl ToolError {
     /// The last lines that the program printed.
     pub fn output(&self) -> Option<&str> {
         match self {
-            Self::Deadline { output, .. } | Self::Failed { output, .. } => Some(output).filter(|o| !o.is_empty()).map(String::as_str),
+            Self::Deadline { output, .. } | Self::Failed { output, .. } => {
+                Some(output).filter(|o| !o.is_empty()).map(String::as_str)
+            }
             Self::Lookup(_) | Self::Spawn { .. } => None,
         }
     }
@@ -233,7 +235,9 @@ impl Running {
         let mut builder = Command::new(program);
         builder.args(&run.args).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         builder.stdin(if run.input == Input::Nothing { Stdio::null() } else { Stdio::piped() });
-        remove.iter().for_each(|name| drop(builder.env_remove(name)));
+        for name in remove {
+            builder.env_remove(name);
+        }
         builder.envs(env.iter().cloned()).envs(run.env);
         let mut child = builder.spawn().map_err(|source| ToolError::Spawn { command: command.clone(), source })?;
         let group = Pid::from_raw(child.id().map_or(0, u32::cast_signed));

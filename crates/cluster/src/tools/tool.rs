@@ -74,7 +74,9 @@ impl Tool {
     pub fn install(self) -> &'static str {
         match self {
             Self::Docker => "install Docker Engine: https://docs.docker.com/engine/install/",
-            Self::Kind => "install kind: go install sigs.k8s.io/kind@latest, or https://kind.sigs.k8s.io/docs/user/quick-start/",
+            Self::Kind => {
+                "install kind: go install sigs.k8s.io/kind@latest, or https://kind.sigs.k8s.io/docs/user/quick-start/"
+            }
             Self::Helm => "install Helm 3.8 or newer: https://helm.sh/docs/intro/install/",
             Self::Kubectl => "install kubectl: https://kubernetes.io/docs/tasks/tools/",
         }
@@ -191,7 +193,7 @@ mod tests {
             fs_err::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
         }
         let path = format!("{root}/none::{root}/a:{root}/b:{root}/c");
-        let settings = Settings::from_env(|name| (name == "PATH").then(|| path.clone()));
+        let settings = Settings::from_env(|name| (name == "PATH").then(|| path.clone())).unwrap();
         assert_eq!(Tool::Kind.locate(&settings), Ok(root.join("b/kind")));
         assert_eq!(Tool::Helm.locate(&settings), Err(LookupError::NotFound { tool: Tool::Helm }));
     }
@@ -202,9 +204,13 @@ mod tests {
             "IPAM_E2E_KIND" => Some("/nonexistent/kind".to_owned()),
             "PATH" => Some("/usr/bin:/bin".to_owned()),
             _ => None,
-        });
+        })
+        .unwrap();
         let error = Tool::Kind.locate(&settings).unwrap_err();
-        assert_eq!(error.to_string(), "find kind: IPAM_E2E_KIND names /nonexistent/kind, which is not an executable file");
+        assert_eq!(
+            error.to_string(),
+            "find kind: IPAM_E2E_KIND names /nonexistent/kind, which is not an executable file"
+        );
         assert!(error.fix().contains("unset IPAM_E2E_KIND"));
     }
 }

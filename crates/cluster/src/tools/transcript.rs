@@ -36,7 +36,11 @@ pub fn quote<S: AsRef<str>>(program: &str, args: &[S]) -> String {
         .chain(args.iter().map(AsRef::as_ref))
         .map(|word| {
             let word = blank_credentials(word);
-            if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+            if !word.is_empty() && word.chars().all(plain) {
+                word
+            } else {
+                format!("'{}'", word.replace('\'', r"'\''"))
+            }
         })
         .collect::<Vec<_>>()
         .join(" ")

@@ -8,7 +8,7 @@ use scenario::model::{Check, ExecStep};
 use tokio::time::Instant;
 
 use super::Done;
-use crate::check::pairs;
+use crate::check::{Ping, pairs};
 use crate::failure::StepError;
 use crate::session::Session;
 
@@ -21,9 +21,9 @@ pub(super) async fn exec(session: &mut Session, deadline: Instant, step: &ExecSt
         return Err(StepError::Mismatch { message, mismatches: Vec::new() });
     }
     let cluster = session.cluster.clone();
-    let left = deadline.saturating_duration_since(Instant::now());
     let mut mismatches = Vec::new();
     for pod in &pods {
+        let left = deadline.saturating_duration_since(Instant::now());
         let run = cluster.exec(&pod.namespace, &pod.name, None, &step.command, left);
         let output = session.during(run).await??;
         let mut differ = |field: &str, expected: String, observed: String| {
@@ -57,7 +57,7 @@ pub(super) async fn ping(session: &mut Session, checks: &[Check]) -> Result<(), 
     let mut wanted = Vec::new();
     for check in checks {
         if let Check::Reachability { from, to, .. } = check {
-            wanted.extend(pairs(&session.context(), from, to).into_iter().map(|(_, _, pair)| pair));
+            wanted.extend(pairs(&session.context(), from, to).into_iter().filter_map(|(_, _, pair)| pair.ok()));
         }
     }
     wanted.sort();
@@ -78,15 +78,15 @@ pub(super) async fn ping(session: &mut Session, checks: &[Check]) -> Result<(), 
     for (pair, answer) in session.during(round).await? {
         // Exit code 1 is ping's word for "no answer"; anything else means that it could not be tried.
         match answer {
-            Ok(output) if output.code == 0 || output.code == 1 => {
-                session.pings.insert(pair, output.code == 0);
-            }
+            Ok(output) if output.code == 0 => session.pings.insert(pair, Ping::Answered),
+            Ok(output) if output.code == 1 => session.pings.insert(pair, Ping::Unanswered),
             Ok(output) => {
                 let message = format!("ping in {}/{} ended with {}: {}", pair.0, pair.1, output.code, output.stderr.trim());
                 return Err(StepError::Infrastructure { message, mismatches: Vec::new() });
             }
-            Err(error) => return Err(error.into()),
-        }
+            // A pod that is on its way out, an API server that restarts: the next round tries again.
+            Err(error) => session.pings.insert(pair, Ping::Untried(error.to_string())),
+        };
     }
     Ok(())
 }

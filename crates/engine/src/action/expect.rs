@@ -6,11 +6,11 @@ use scenario::model::{Check, Expect, Span, Timing};
 use tokio::time::Instant;
 
 use super::{Done, exec};
-use crate::check::{Verdict, evaluate_all, kinds};
+use crate::check::{Looked, Ping, Verdict, evaluate_all, evaluate_counting, kinds};
 use crate::failure::StepError;
 use crate::monitor::Monitor;
 use crate::observe::KindName;
-use crate::session::{Level, Session};
+use crate::session::{BACK_AGAIN, Level, Session, duration};
 
 /// Between two rounds of pings: the one thing that no watch tells.
 const PING_PAUSE: Duration = Duration::from_secs(1);
@@ -23,6 +23,17 @@ pub(super) async fn expect(
     expect: &Expect,
     has_deadline: bool,
 ) -> Result<Done, StepError> {
+    let pings = expect.checks.iter().any(|check| matches!(check, Check::Reachability { .. }));
+    let watched: Vec<KindName> = expect.checks.iter().flat_map(kinds).collect();
+    let look = Look { checks: &expect.checks, pings, watched: &watched };
+    // What is to be so from now on is judged by what is so now, not by what was last seen before a watch went down.
+    if expect.timing != Timing::Eventually {
+        session.fresh(deadline, &watched).await?;
+    }
+    if let Timing::Holds(_) = expect.timing {
+        // Without a deadline of its own it must hold from the start.
+        look.reach(session, if has_deadline { deadline } else { began }).await?;
+    }
     if let Some(mut monitor) = Monitor::new(index, expect) {
         session.drain()?;
         monitor.look(Instant::now(), &session.context());
@@ -31,15 +42,9 @@ pub(super) async fn expect(
         session.violation(None)?;
         return Ok(Done::new(format!("{word}: watched from here on")));
     }
-    let pings = expect.checks.iter().any(|check| matches!(check, Check::Reachability { .. }));
-    let watched: Vec<KindName> = expect.checks.iter().flat_map(kinds).collect();
-    let look = Look { checks: &expect.checks, pings, watched: &watched };
     match expect.timing {
-        Timing::Eventually => look.reach(session, deadline, true).await.map(|verdict| done(&verdict, "")),
+        Timing::Eventually => look.reach(session, deadline).await.map(|verdict| done(&verdict, "")),
         Timing::Holds(Span::For(span)) => {
-            // Without a deadline of its own it must hold from the start.
-            let reach_by = if has_deadline { deadline } else { began };
-            look.reach(session, reach_by, true).await?;
             let verdict = look.keep(session, Instant::now() + span, true).await?;
             Ok(done(&verdict, &format!(", held for {}", humantime::format_duration(span))))
         }
@@ -65,26 +70,39 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// Waits until the checks hold.
-    async fn reach(&self, session: &mut Session, deadline: Instant, wanted: bool) -> Result<Verdict, StepError> {
+    async fn reach(&self, session: &mut Session, deadline: Instant) -> Result<Verdict, StepError> {
         session.drain()?;
+        let began = Instant::now();
         loop {
             if self.pings {
                 exec::ping(session, self.checks).await?;
             }
-            // With pings, one look and then the next round; else until the deadline, look by look.
-            let until = if self.pings { deadline.min(Instant::now() + PING_PAUSE) } else { deadline };
+            // No watch tells of pings: look by look until the next round of them.
+            let round = self.pings.then(|| Instant::now() + PING_PAUSE).filter(|round| *round < deadline);
             let outcome = session
-                .until(until, "what is expected", self.watched, |session| {
+                .until(deadline, "what is expected", self.watched, |session| {
                     let verdict = evaluate_all(self.checks, &session.context());
-                    if verdict.held == wanted { Level::Done(verdict) } else { Level::not_yet(in_a_line(&verdict)) }
+                    if verdict.held {
+                        return Level::Done(Some(verdict));
+                    }
+                    match round {
+                        Some(round) if Instant::now() >= round => Level::Final(None),
+                        wake => Level::NotYet { last: in_a_line(&verdict), wake },
+                    }
                 })
                 .await;
             match outcome {
-                Ok(verdict) => return Ok(verdict),
-                Err(StepError::Mismatch { .. }) if self.pings && Instant::now() < deadline => {}
+                Ok(Some(verdict)) => return Ok(verdict),
+                Ok(None) => {}
                 Err(StepError::Mismatch { .. }) => {
                     let verdict = evaluate_all(self.checks, &session.context());
-                    return Err(mismatch("what is expected is not so", &verdict));
+                    let waited = began.elapsed();
+                    return Err(if waited.is_zero() {
+                        self.mismatch(session, "what is expected is not so", &verdict)
+                    } else {
+                        let message = format!("what is expected was not so within {}", duration(waited));
+                        self.mismatch(session, &message, &verdict)
+                    });
                 }
                 Err(StepError::Infrastructure { message, mut mismatches }) => {
                     mismatches.extend(evaluate_all(self.checks, &session.context()).mismatches);
@@ -98,7 +116,7 @@ impl Look<'_> {
     /// Sees to it that the checks stay as they are (`held`) until `end`, at every single observation.
     async fn keep(&self, session: &mut Session, end: Instant, held: bool) -> Result<Verdict, StepError> {
         session.drain()?;
-        let mut subjects = 0;
+        let mut looked = Looked::default();
         let mut next_ping = Instant::now();
         let began = Instant::now();
         let mut last = Verdict::nothing("the checks");
@@ -108,42 +126,55 @@ impl Look<'_> {
                 next_ping = Instant::now() + PING_PAUSE;
             }
             let wake = if self.pings { next_ping.min(end) } else { end };
-            // Each turn of this loop is one observation or one moment to look again.
-            let mut looked = false;
+            // Where a watch is down at the end, what it missed is waited for: it may tell that it did not stay so.
             let broken = session
-                .until(wake + Duration::from_secs(3600), "that it stays so", self.watched, |session| {
-                    let verdict = evaluate_all(self.checks, &session.context());
-                    subjects = subjects.max(verdict.subjects);
+                .until(end + BACK_AGAIN, "that it stays so", self.watched, |session| {
+                    let verdict = evaluate_counting(self.checks, &session.context(), &mut looked);
                     let broken = verdict.held != held;
                     last = verdict;
+                    let now = Instant::now();
                     if broken {
-                        return Level::Done(true);
+                        Level::Final(true)
+                    } else if now >= end {
+                        Level::Done(false)
+                    } else if now >= wake {
+                        Level::Final(false)
+                    } else {
+                        let left = end.saturating_duration_since(now).as_millis().div_ceil(1000);
+                        Level::NotYet { last: format!("as it should be; {left}s to go"), wake: Some(wake) }
                     }
-                    if Instant::now() >= wake {
-                        return Level::Done(false);
-                    }
-                    looked = true;
-                    let left = end.saturating_duration_since(Instant::now()).as_millis().div_ceil(1000);
-                    Level::NotYet { last: format!("as it should be; {left}s to go"), wake: Some(wake) }
                 })
                 .await?;
             if broken {
-                let after = humantime::format_duration(Duration::from_millis(
-                    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-                ));
+                let after = duration(began.elapsed());
                 let message = if held {
                     format!("it did not hold: after {after} it was no longer so")
                 } else {
                     format!("it must never be so, and after {after} it was")
                 };
-                return Err(mismatch(&message, &last));
+                return Err(self.mismatch(session, &message, &last));
             }
             if Instant::now() >= end {
-                if subjects == 0 {
-                    return Err(mismatch("there was nothing to look at", &Verdict::nothing("the checks")));
-                }
-                return Ok(Verdict { subjects, ..last });
+                return match looked.subjects() {
+                    Some(subjects) => Ok(Verdict { subjects, ..last }),
+                    None => Err(self.mismatch(session, "there was nothing to look at", &Verdict::nothing("the checks"))),
+                };
             }
+        }
+    }
+
+    /// What is there is not what was expected; but a ping that could not be sent says nothing about the network.
+    fn mismatch(&self, session: &Session, message: &str, verdict: &Verdict) -> StepError {
+        let untried = session.pings.values().find_map(|ping| match ping {
+            Ping::Untried(cause) if self.pings => Some(cause),
+            _ => None,
+        });
+        match untried {
+            Some(cause) => StepError::Infrastructure {
+                message: format!("{message}, but a ping could not be sent: {cause}"),
+                mismatches: verdict.mismatches.clone(),
+            },
+            None => mismatch(message, verdict),
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn upgrade(session: &mut Session, deadline: Instant, over: &Map
     let version = session.world.cilium_version.as_ref().map(ToString::to_string).unwrap_or_default();
     let cluster = session.cluster.clone();
     let action = HelmAction::Apply { version, values: values.clone() };
-    session.during(async { cluster.helm(&action).await }).await??;
+    session.bounded(deadline, "helm upgrade", async { cluster.helm(&action).await }).await?;
     session.values = values;
 
     // Helm has returned, so the API server has the new ConfigMap; wait until the watch has it too.

@@ -9,18 +9,17 @@ use crate::observe::KindName;
 use crate::session::{Level, Session};
 
 /// Applies the chart.
-pub(crate) async fn install(session: &mut Session) -> Result<(), StepError> {
+pub(crate) async fn install(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
     let version = session.world.cilium_version.as_ref().map(ToString::to_string).unwrap_or_default();
     let action = HelmAction::Apply { version, values: session.values.clone() };
     let cluster = session.cluster.clone();
-    session.during(async { cluster.helm(&action).await }).await??;
-    Ok(())
+    session.bounded(deadline, "helm upgrade", async { cluster.helm(&action).await }).await
 }
 
 /// Waits until every node has a ready agent that has answered, the operator leads, and pods can be scheduled.
 pub(crate) async fn ready(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
     let cluster = session.cluster.clone();
-    session.during(async { cluster.ready().await }).await??;
+    session.bounded(deadline, "bringing up the cluster", async { cluster.ready().await }).await?;
     agents_ready(session, deadline).await?;
     let kinds = [KindName::new("v1", "Pod"), KindName::new("v1", "Node"), KindName::new("cilium.io/v2", "CiliumNode")];
     session
@@ -68,7 +67,7 @@ pub(super) async fn agents_ready(session: &mut Session, deadline: Instant) -> Re
                     return Level::not_yet(format!("{} on {name}: {state}, not ready", pod.name));
                 }
                 if world.agent_on(name).is_none() {
-                    return Level::not_yet(format!("{} on {name} has not been asked yet", pod.name));
+                    return Level::not_yet(world.silence_on(name));
                 }
             }
             Level::Done(())

@@ -67,7 +67,7 @@ pub(super) async fn remove(session: &mut Session, deadline: Instant, role: NodeR
         })
         .await?;
     let cluster = session.cluster.clone();
-    session.during(async { cluster.stop_node(&name).await }).await??;
+    session.bounded(deadline, &format!("stopping {name}"), async { cluster.stop_node(&name).await }).await?;
     session.removed.insert(role, name.clone());
     object::delete(session, deadline, &node_kind(), None, &name, None, false).await?;
     for pod in on_node(session, &name) {
@@ -100,7 +100,7 @@ pub(super) async fn add(session: &mut Session, deadline: Instant, role: NodeRef,
         return Err(StepError::Input { message: format!("node {role} was not removed by a step before this one") });
     };
     let cluster = session.cluster.clone();
-    session.during(async { cluster.start_node(&name).await }).await??;
+    session.bounded(deadline, &format!("starting {name}"), async { cluster.start_node(&name).await }).await?;
     session.removed.remove(&role);
     let kinds = [node_kind(), KindName::new("v1", "Pod"), cilium_node_kind()];
     session

@@ -47,7 +47,9 @@ pub(crate) async fn seen(
     name: &str,
     version: &str,
 ) -> Result<(), StepError> {
-    if !session.world.listed.contains(kind) {
+    session.drain()?;
+    // What is not watched, or not this object of its kind, cannot be waited for.
+    if !session.world.listed.contains(kind) || session.history.of(kind, namespace, name).is_empty() {
         return Ok(());
     }
     let number = |text: &str| text.parse::<u64>().ok();

@@ -130,7 +130,7 @@ fn look(session: &Session, item: &Replacing) -> Result<usize, String> {
             if !pod.ready {
                 return Err(state(pod));
             }
-            let agent = session.world.agent_on(node).ok_or_else(|| format!("{} on {node} has not been asked yet", pod.name))?;
+            let agent = session.world.agent_on(node).ok_or_else(|| session.world.silence_on(node))?;
             let wanted = session.world.config_value(cilium::config::IPAM).unwrap_or(cilium::config::DEFAULT_MODE);
             if agent.ipam != wanted {
                 return Err(format!("the agent on {node} runs ipam {}, cilium-config says {wanted}", agent.ipam));

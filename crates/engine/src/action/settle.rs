@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::restart::part;
 use super::{Done, workload};
+use crate::api;
 use crate::check::render;
 use crate::failure::StepError;
 use crate::observe::KindName;
@@ -113,7 +114,7 @@ async fn log(
         let message = format!("there is no log of {} to read, or no node to name", component.as_str());
         return Err(StepError::Mismatch { message, mismatches: Vec::new() });
     }
-    let (sender, mut lines) = mpsc::unbounded_channel::<String>();
+    let (sender, mut lines) = mpsc::unbounded_channel::<Result<String, String>>();
     let mut readers = Vec::new();
     for pod in pods {
         let api: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::namespaced(session.client.clone(), &pod.namespace);
@@ -121,10 +122,19 @@ async fn log(
         let container = part(component).container.to_owned();
         readers.push(tokio::spawn(async move {
             let params = LogParams { follow: true, container: Some(container), ..LogParams::default() };
-            let Ok(stream) = api.log_stream(&pod.name, &params).await else { return };
-            let mut stream = stream.lines();
-            while let Ok(Some(line)) = stream.try_next().await {
-                if sender.send(line).is_err() {
+            let unread = |cause: String| format!("the log of {} could not be read: {cause}", pod.name);
+            let mut stream = match api.log_stream(&pod.name, &params).await {
+                Ok(stream) => stream.lines(),
+                Err(error) => return drop(sender.send(Err(unread(api::text(&error))))),
+            };
+            loop {
+                let line = match stream.try_next().await {
+                    Ok(Some(line)) => Ok(line),
+                    Ok(None) => return,
+                    Err(error) => Err(unread(error.to_string())),
+                };
+                let over = line.is_err();
+                if sender.send(line).is_err() || over {
                     return;
                 }
             }
@@ -133,20 +143,25 @@ async fn log(
     drop(sender);
     let found = session
         .during(tokio::time::timeout_at(deadline, async {
+            let mut unread = None;
             while let Some(line) = lines.recv().await {
-                if texts.iter().any(|text| line.contains(text)) {
-                    return Some(line);
+                match line {
+                    Ok(line) if texts.iter().any(|text| line.contains(text)) => return Ok(line),
+                    Ok(_) => {}
+                    Err(cause) => unread = Some(cause),
                 }
             }
-            None
+            Err(unread)
         }))
         .await;
     for reader in readers {
         reader.abort();
     }
     match found? {
-        Ok(Some(line)) => Ok(Done::new(line)),
-        Ok(None) | Err(_) => Err(StepError::Mismatch {
+        Ok(Ok(line)) => Ok(Done::new(line)),
+        // A log that breaks off says nothing about what would have been in it.
+        Ok(Err(Some(message))) => Err(StepError::Infrastructure { message, mismatches: Vec::new() }),
+        Ok(Err(None)) | Err(_) => Err(StepError::Mismatch {
             message: format!("the log of {} has no line with \"{}\"", component.as_str(), contains.text),
             mismatches: Vec::new(),
         }),

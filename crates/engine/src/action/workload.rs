@@ -76,9 +76,11 @@ pub(super) async fn restart(session: &mut Session, deadline: Instant, name: &str
     }
     let mark = format!("{}-{}", session.run, old.iter().map(|pod| pod.uid.as_str()).min().unwrap_or(""));
     let patch = json!({"spec": {"template": {"metadata": {"annotations": {"ipam-e2e.cilium.io/restarted": mark}}}}});
-    object::merge(session, deadline, &deployment(), Some(&workload.namespace), name, None, &patch).await?;
+    let answer = object::merge(session, deadline, &deployment(), Some(&workload.namespace), name, None, &patch).await?;
+    // As many as it asks for, which may be more than there are yet.
+    let replicas = answer.data["spec"]["replicas"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(old.len());
     let uids: Vec<String> = old.iter().map(|pod| pod.uid.clone()).collect();
-    rolled_out(session, deadline, name, old.len(), ready, &uids).await
+    rolled_out(session, deadline, name, replicas, ready, &uids).await
 }
 
 fn live(session: &Session, name: &str) -> Vec<Arc<PodFacts>> {

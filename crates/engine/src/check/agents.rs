@@ -2,7 +2,7 @@
 
 use scenario::model::{AgentMatcher, NodeRef, Quantity};
 
-use super::{Context, Subject, Verdict};
+use super::{Context, Subject, Verdict, verdict::all_of};
 
 pub(super) fn evaluate(
     context: &Context<'_>,
@@ -26,24 +26,24 @@ pub(super) fn evaluate(
                 .map_or(0, |p| p.restarts);
             let looping = pod.is_some_and(|p| p.waiting.as_deref() == Some("CrashLoopBackOff") || p.restarts > restarts_then);
             let mut expected = Vec::new();
-            let mut matches = pod.is_some();
+            let mut matches = vec![pod.map(|_| true)];
             if let Some(mode) = matcher.ipam {
                 expected.push(format!("ipam {}", mode.as_str()));
-                matches &= ipam == Some(mode.as_str());
+                matches.push(ipam.map(|ipam| ipam == mode.as_str()));
             }
             if let Some(wanted) = matcher.ready {
                 expected.push(if wanted { "ready" } else { "not ready" }.to_owned());
-                matches &= ready == wanted;
+                matches.push(pod.map(|_| ready == wanted));
             }
             if let Some(wanted) = matcher.crash_looping {
                 expected.push(if wanted { "crash-looping" } else { "not crash-looping" }.to_owned());
-                matches &= looping == wanted;
+                matches.push(pod.map(|_| looping == wanted));
             }
             let observed = match pod {
                 None => "no agent pod".to_owned(),
                 Some(pod) => format!(
                     "ipam {}, {}{}{}",
-                    ipam.unwrap_or("unknown: it has not answered"),
+                    ipam.map_or_else(|| format!("unknown ({})", context.world.silence_on(node)), str::to_owned),
                     if ready { "ready" } else { "not ready" },
                     if pod.restarts > 0 { format!(", {} restarts", pod.restarts) } else { String::new() },
                     pod.waiting.as_ref().map(|w| format!(", {w}")).unwrap_or_default(),
@@ -54,7 +54,7 @@ pub(super) fn evaluate(
                 field: "running agent".to_owned(),
                 expected: expected.join(", "),
                 observed,
-                matches,
+                matches: all_of(matches),
             }
         })
         .collect();

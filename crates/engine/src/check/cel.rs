@@ -57,9 +57,9 @@ pub(super) fn evaluate(
         })
         .map(|((namespace, name), object)| {
             let (observed, matches) = match run(context.programs, expression, object) {
-                Ok(CelValue::Bool(value)) => (value.to_string(), value),
-                Ok(other) => (format!("{other:?}, which is not a boolean"), false),
-                Err(error) => (format!("the expression has no value: {error}"), false),
+                Ok(CelValue::Bool(value)) => (value.to_string(), Some(value)),
+                Ok(other) => (format!("{other:?}, which is not a boolean"), None),
+                Err(error) => (format!("the expression has no value: {error}"), None),
             };
             let slash = if namespace.is_empty() { "" } else { "/" };
             Subject {

@@ -22,7 +22,12 @@ pub(crate) fn of(context: &Context<'_>, source: CidrSource, at: &At, node: &str)
     };
     match source {
         CidrSource::CiliumNode => match world.cilium_nodes.get(node) {
-            Some(cilium_node) => Ok(cilium_node.pod_cidrs.iter().filter_map(|c| c.parse().ok()).collect()),
+            // Up to 1.19 the API server takes any text (cilium/cilium: ciliumnodes.yaml); one that is no range is no range here either.
+            Some(cilium_node) => cilium_node
+                .pod_cidrs
+                .iter()
+                .map(|text| text.parse().map_err(|_| format!("CiliumNode/{node} has `{text}`, which is not a CIDR")))
+                .collect(),
             None => Err(format!("CiliumNode/{node} is not there")),
         },
         CidrSource::Node => match world.nodes.get(node) {
@@ -31,7 +36,7 @@ pub(crate) fn of(context: &Context<'_>, source: CidrSource, at: &At, node: &str)
         },
         CidrSource::Agent => match world.agent_on(node) {
             Some(agent) => Ok(agent.pod_cidrs.clone()),
-            None => Err(format!("the agent on {node} has not answered yet")),
+            None => Err(world.silence_on(node)),
         },
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn evaluate(context: &Context<'_>, keys: &BTreeMap<String, ValueMatch
                 field: format!("data.{key}"),
                 expected,
                 observed: observed.map_or_else(|| "no such key".to_owned(), |value| format!("\"{value}\"")),
-                matches,
+                matches: Some(matches),
             }
         })
         .collect();

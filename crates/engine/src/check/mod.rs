@@ -13,8 +13,8 @@ mod verdict;
 
 pub(crate) use cel::Programs;
 pub(crate) use cidrs::render;
-pub(crate) use reach::{Pair, pairs};
-pub(crate) use verdict::{Subject, Verdict};
+pub(crate) use reach::{Pair, Ping, pairs};
+pub(crate) use verdict::{Looked, Subject, Verdict};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(crate) struct Context<'a> {
     /// Compiled CEL expressions.
     pub(crate) programs: &'a Programs,
     /// Answers of the last round of pings.
-    pub(crate) pings: &'a BTreeMap<Pair, bool>,
+    pub(crate) pings: &'a BTreeMap<Pair, Ping>,
     /// Which node has which role, as it was at the start. A node that was taken out keeps its role.
     pub(crate) roles: &'a [(NodeRef, String)],
 }
@@ -88,14 +88,14 @@ pub(crate) fn evaluate(check: &Check, context: &Context<'_>) -> Verdict {
 
 /// Evaluates all checks of an `expect`: it holds when each does.
 pub(crate) fn evaluate_all(checks: &[Check], context: &Context<'_>) -> Verdict {
-    let mut all = Verdict { held: true, subjects: 0, mismatches: Vec::new() };
-    for check in checks {
-        let one = evaluate(check, context);
-        all.held &= one.held;
-        all.subjects += one.subjects;
-        all.mismatches.extend(one.mismatches);
-    }
-    all
+    Verdict::all(checks.iter().map(|check| evaluate(check, context)))
+}
+
+/// The same, and counts for each check what it looked at.
+pub(crate) fn evaluate_counting(checks: &[Check], context: &Context<'_>, looked: &mut Looked) -> Verdict {
+    let verdicts: Vec<Verdict> = checks.iter().map(|check| evaluate(check, context)).collect();
+    looked.add(&verdicts);
+    Verdict::all(verdicts)
 }
 
 /// The kinds whose watches a check depends on: while one of them is down, its answer is stale.
@@ -103,13 +103,17 @@ pub(crate) fn kinds(check: &Check) -> Vec<KindName> {
     let node = KindName::new("v1", "Node");
     let cilium_node = KindName::new("cilium.io/v2", "CiliumNode");
     let pod = KindName::new("v1", "Pod");
+    let config = KindName::new("v1", "ConfigMap");
     match check {
-        Check::PodIps { .. } => vec![pod, node, cilium_node],
-        Check::OperatorStatus { .. } => vec![cilium_node, node],
-        Check::PodCidrs { .. } => vec![cilium_node, node, pod],
-        Check::Pods { endpoints: Some(_), .. } => vec![pod, KindName::new("cilium.io/v2", "CiliumEndpoint")],
-        Check::Pods { .. } | Check::Agents { .. } | Check::Reachability { .. } => vec![pod],
-        Check::Config(_) => vec![KindName::new("v1", "ConfigMap")],
-        Check::Cel { api_version, kind, .. } => vec![KindName::new(api_version, kind)],
+        // What agents say is asked when their pods change; the pools are in `cilium-config`.
+        Check::PodIps { .. } | Check::PodCidrs { .. } => vec![pod, node, cilium_node, config],
+        Check::OperatorStatus { .. } => vec![cilium_node, node, pod],
+        Check::Pods { endpoints: Some(_), .. } => vec![pod, node, KindName::new("cilium.io/v2", "CiliumEndpoint")],
+        Check::Pods { .. } | Check::Agents { .. } | Check::Reachability { .. } => vec![pod, node],
+        Check::Config(_) => vec![config],
+        Check::Cel { api_version, kind, .. } => vec![KindName::new(api_version, kind), node],
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

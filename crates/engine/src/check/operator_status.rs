@@ -20,18 +20,18 @@ pub(super) fn evaluate(
             let cilium_node = context.world.cilium_nodes.get(node);
             let error = cilium_node.and_then(|n| n.error.as_deref());
             let (expected, matches) = match matcher {
-                StatusMatcher::Clear => ("clear".to_owned(), error.is_none()),
+                StatusMatcher::Clear => ("clear".to_owned(), Some(error.is_none())),
                 StatusMatcher::Error(template) => match render(context, template, node) {
                     Ok(text) => {
                         let matches = error == Some(text.as_str());
-                        (text, matches)
+                        (text, Some(matches))
                     }
-                    Err(why) => (format!("{} ({why})", template.text), false),
+                    Err(why) => (format!("{} ({why})", template.text), None),
                 },
                 StatusMatcher::Matches(pattern) => {
                     // Validated when the scenario was read.
                     let matches = error.is_some_and(|e| Regex::new(pattern).is_ok_and(|r| r.is_match(e)));
-                    (format!("an error that matches /{pattern}/"), matches)
+                    (format!("an error that matches /{pattern}/"), Some(matches))
                 }
             };
             let observed = match (cilium_node, error) {
@@ -44,7 +44,7 @@ pub(super) fn evaluate(
                 field: FIELD.to_owned(),
                 expected,
                 observed,
-                matches: matches && cilium_node.is_some(),
+                matches: matches.filter(|_| cilium_node.is_some()),
             }
         })
         .collect();

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use scenario::model::{CidrMatcher, CidrSource, NodeRef, Quantity};
 
-use super::{Context, Subject, Verdict, cidrs};
+use super::{Context, Subject, Verdict, cidrs, verdict::all_of};
 
 pub(super) fn evaluate(
     context: &Context<'_>,
@@ -22,55 +22,61 @@ pub(super) fn evaluate(
         .iter()
         .map(|node| {
             let now = cidrs::of(context, of, &scenario::model::At::Now, node);
-            let judged: Vec<(String, bool)> =
+            let judged: Vec<(String, Option<bool>)> =
                 matchers.iter().map(|m| judge(context, of, node, m, now.as_deref().ok())).collect();
             Subject {
                 object: format!("{object}/{node}"),
                 field: field.to_owned(),
                 expected: judged.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(" and "),
                 observed: now.map_or_else(|why| why, |ranges| cidrs::go_list(&ranges)),
-                matches: judged.iter().all(|(_, matches)| *matches),
+                matches: all_of(judged.iter().map(|(_, matches)| *matches)),
             }
         })
         .collect();
     Ok(Verdict::quantify(quantity, &format!("{object}s"), &subjects))
 }
 
-/// What a matcher asks for on this node, and whether it is so. An empty list is inside and disjoint from nothing: only `empty` and
-/// `equal` speak about it.
-fn judge(context: &Context<'_>, of: CidrSource, node: &str, matcher: &CidrMatcher, now: Option<&[IpNet]>) -> (String, bool) {
+/// What a matcher asks for on this node, and whether it is so, where that can be told. An empty list is equal to, inside and disjoint
+/// from nothing: only `empty` and `unchanged` speak about it.
+fn judge(
+    context: &Context<'_>,
+    of: CidrSource,
+    node: &str,
+    matcher: &CidrMatcher,
+    now: Option<&[IpNet]>,
+) -> (String, Option<bool>) {
     let against = |verb: &str, reference, test: &dyn Fn(&[IpNet], &[IpNet]) -> bool| {
         let name = cidrs::name(reference);
         match cidrs::resolve(context, reference, node) {
             Ok(ranges) => (
                 format!("{verb} {name} {}", cidrs::go_list(&ranges)),
-                now.is_some_and(|now| test(now, &ranges)),
+                now.map(|now| !now.is_empty() && test(now, &ranges)),
             ),
-            Err(why) => (format!("{verb} {name} ({why})"), false),
+            Err(why) => (format!("{verb} {name} ({why})"), None),
         }
     };
     match matcher {
         CidrMatcher::Equal(reference) => against("equal to", reference, &|now, then| now == then),
         CidrMatcher::Within(reference) => against("within", reference, &|now, ranges| {
-            !now.is_empty() && now.iter().all(|one| ranges.iter().any(|range| range.contains(one)))
+            now.iter().all(|one| ranges.iter().any(|range| range.contains(one)))
         }),
         CidrMatcher::Disjoint(reference) => against("disjoint from", reference, &|now, ranges| {
-            !now.is_empty() && !now.iter().any(|one| ranges.iter().any(|range| ipam::cidr::overlaps(one, range)))
+            !now.iter().any(|one| ranges.iter().any(|range| ipam::cidr::overlaps(one, range)))
         }),
         CidrMatcher::Unchanged(at) => {
             let then = cidrs::of(context, of, at, node);
             match then {
-                Ok(then) => (format!("unchanged from {}", cidrs::go_list(&then)), now == Some(then.as_slice())),
-                Err(why) => (format!("unchanged ({why} then)"), false),
+                Ok(then) => (format!("unchanged from {}", cidrs::go_list(&then)), now.map(|now| now == then)),
+                Err(why) => (format!("unchanged ({why} then)"), None),
             }
         }
         CidrMatcher::Mask(mask) => (
             format!("prefix length {mask}"),
-            now.is_some_and(|now| !now.is_empty() && now.iter().all(|range| range.prefix_len() == *mask)),
+            now.map(|now| !now.is_empty() && now.iter().all(|range| range.prefix_len() == *mask)),
         ),
         CidrMatcher::Empty(empty) => {
             let text = if *empty { "empty" } else { "not empty" };
-            (text.to_owned(), now.is_some_and(|now| now.is_empty() == *empty))
+            (text.to_owned(), now.map(|now| now.is_empty() == *empty))
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) fn evaluate(
 ) -> Result<Verdict, NodeRef> {
     let IpMatcher::Within(reference) = matcher;
     let pods = context.pods(of, on)?;
+    // A pod without an address does not match; where no pod has one, there is nothing to say that none does.
+    let any_address = pods.iter().any(|pod| !pod.ips.is_empty());
     let subjects: Vec<Subject> = pods
         .iter()
         .map(|pod| {
@@ -29,9 +31,10 @@ pub(super) fn evaluate(
             let (expected, matches) = match ranges {
                 Ok(ranges) => {
                     let inside = !pod.ips.is_empty() && pod.ips.iter().all(|ip| ranges.iter().any(|r| r.contains(ip)));
-                    (format!("within {} {}", cidrs::name(reference), cidrs::go_list(&ranges)), inside)
+                    let matches = any_address.then_some(inside);
+                    (format!("within {} {}", cidrs::name(reference), cidrs::go_list(&ranges)), matches)
                 }
-                Err(why) => (format!("within {} ({why})", cidrs::name(reference)), false),
+                Err(why) => (format!("within {} ({why})", cidrs::name(reference)), None),
             };
             Subject { object: pod.object(), field: "status.podIPs".to_owned(), expected, observed, matches }
         })

@@ -28,7 +28,7 @@ pub(super) fn evaluate(context: &Context<'_>, of: &PodSet, on: &[NodeRef], wante
                 field: field.to_owned(),
                 expected: expected.to_string(),
                 observed: format!("{count}{list}"),
-                matches: count == expected,
+                matches: Some(count == expected),
             });
         }
     };
@@ -43,10 +43,12 @@ pub(super) fn evaluate(context: &Context<'_>, of: &PodSet, on: &[NodeRef], wante
     }
     // A count of zero is meant by whoever writes it; every other answer needs pods.
     let asks_for_none = wanted.count == Some(0) && wanted.unchanged.is_none();
+    let what = format!("live pods of {of}");
+    let mut verdict = Verdict::quantify(Quantity::Every, &what, &subjects);
     if pods.is_empty() && !asks_for_none {
-        return Ok(Verdict::nothing(&format!("live pods of {of}")));
+        // Which pods are gone, or how many were wanted, says more than that there are none.
+        return Ok(if verdict.held { Verdict::nothing(&what) } else { Verdict { subjects: 0, ..verdict } });
     }
-    let mut verdict = Verdict::quantify(Quantity::Every, &format!("live pods of {of}"), &subjects);
     verdict.subjects = pods.len().max(usize::from(asks_for_none));
     Ok(verdict)
 }
@@ -78,7 +80,7 @@ fn unchanged(
             field: "UID, address, restarts".to_owned(),
             expected: describe(old),
             observed: new.map_or_else(|| "gone".to_owned(), |pod| describe(pod)),
-            matches: new.is_some_and(|pod| pod.ips == old.ips && pod.restarts == old.restarts),
+            matches: Some(new.is_some_and(|pod| pod.ips == old.ips && pod.restarts == old.restarts)),
         });
     }
     for new in now.iter().filter(|pod| !then.iter().any(|old| old.uid == pod.uid)) {
@@ -87,7 +89,7 @@ fn unchanged(
             field: "UID".to_owned(),
             expected: "no new pod".to_owned(),
             observed: describe(new),
-            matches: false,
+            matches: Some(false),
         });
     }
     Ok(subjects)

@@ -25,8 +25,8 @@ pub(crate) struct Subject {
     pub(crate) expected: String,
     /// What is there.
     pub(crate) observed: String,
-    /// Whether it is a match.
-    pub(crate) matches: bool,
+    /// Whether it is a match. None where that cannot be told: the object, or what it is measured by, is not there.
+    pub(crate) matches: Option<bool>,
 }
 
 impl Subject {
@@ -42,27 +42,29 @@ impl Subject {
 }
 
 impl Verdict {
-    /// Counts matches against a quantity. `what` names the subjects, for the case that there are none.
+    /// Counts matches against a quantity. `what` names the subjects, for the case that there are none. A subject of which it cannot be
+    /// told whether it matches is no match, and no proof of the absence of one either.
     pub(crate) fn quantify(quantity: Quantity, what: &str, subjects: &[Subject]) -> Self {
         if subjects.is_empty() {
             return Self::nothing(what);
         }
-        let matching = subjects.iter().filter(|s| s.matches).count();
+        let matching = subjects.iter().filter(|s| s.matches == Some(true)).count();
+        let all_known = subjects.iter().all(|s| s.matches.is_some());
         let held = match quantity {
             Quantity::Every => matching == subjects.len(),
             Quantity::Some => matching > 0,
-            Quantity::None => matching == 0,
-            Quantity::Exactly(n) => matching == n,
+            Quantity::None => matching == 0 && all_known,
+            Quantity::Exactly(n) => matching == n && all_known,
         };
         let mut mismatches = Vec::new();
         if !held {
             let all = subjects.len();
             mismatches = match quantity {
                 Quantity::Every => {
-                    subjects.iter().filter(|s| !s.matches).map(|s| s.mismatch(s.expected.clone())).collect()
+                    subjects.iter().filter(|s| s.matches != Some(true)).map(|s| s.mismatch(s.expected.clone())).collect()
                 }
                 Quantity::None => {
-                    subjects.iter().filter(|s| s.matches).map(|s| s.mismatch(format!("not {}", s.expected))).collect()
+                    subjects.iter().filter(|s| s.matches != Some(false)).map(|s| s.mismatch(format!("not {}", s.expected))).collect()
                 }
                 Quantity::Some => {
                     subjects.iter().map(|s| s.mismatch(format!("{} (on at least one of {all})", s.expected))).collect()
@@ -70,13 +72,28 @@ impl Verdict {
                 Quantity::Exactly(n) => subjects
                     .iter()
                     .map(|s| {
-                        let verb = if s.matches { "matches" } else { "does not match" };
+                        let verb = match s.matches {
+                            Some(true) => "matches",
+                            Some(false) => "does not match",
+                            None => "cannot be told",
+                        };
                         s.mismatch(format!("{} (on exactly {n} of {all}; this one {verb})", s.expected))
                     })
                     .collect(),
             };
         }
         Self { held, subjects: subjects.len(), mismatches }
+    }
+
+    /// All checks of an `expect` together.
+    pub(crate) fn all(verdicts: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self { held: true, subjects: 0, mismatches: Vec::new() };
+        for one in verdicts {
+            all.held &= one.held;
+            all.subjects += one.subjects;
+            all.mismatches.extend(one.mismatches);
+        }
+        all
     }
 
     /// No object to look at: nothing passes for lack of subjects.
@@ -102,4 +119,33 @@ impl Verdict {
         };
         Self { held: false, subjects: 0, mismatches: vec![mismatch] }
     }
+}
+
+/// How many objects each check of an `expect` has looked at, at the most. A check that never had any would make `never` pass for
+/// want of objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Looked(Vec<usize>);
+
+impl Looked {
+    /// Counts one more look.
+    pub(crate) fn add(&mut self, verdicts: &[Verdict]) {
+        self.0.resize(verdicts.len(), 0);
+        for (most, verdict) in self.0.iter_mut().zip(verdicts) {
+            *most = verdict.subjects.max(*most);
+        }
+    }
+
+    /// How many all checks looked at together; none if one of them had nothing.
+    pub(crate) fn subjects(&self) -> Option<usize> {
+        self.0.iter().all(|most| *most > 0).then(|| self.0.iter().sum()).filter(|sum| *sum > 0)
+    }
+}
+
+/// Whether all of it is so: what is not so in one part is not so, whatever the parts that cannot be told would be.
+pub(super) fn all_of(parts: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    parts.into_iter().fold(Some(true), |all, part| match (all, part) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+        (Some(true), Some(true)) => Some(true),
+    })
 }

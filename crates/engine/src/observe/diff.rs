@@ -90,3 +90,6 @@ fn short(value: Option<&Value>) -> String {
     };
     if text.chars().count() > 160 { format!("{}…", text.chars().take(159).collect::<String>()) } else { text }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,3 +102,6 @@ pub(crate) enum Pushed {
     /// It is new; the live version before it.
     New { before: Option<Arc<Value>> },
 }
+
+#[cfg(test)]
+mod tests;

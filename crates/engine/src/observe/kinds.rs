@@ -4,16 +4,16 @@ use kube::core::{ApiResource, GroupVersionKind};
 
 /// `v1` and `Pod`, `cilium.io/v2` and `CiliumNode`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KindName {
+pub(crate) struct KindName {
     /// `v1`, `cilium.io/v2`.
-    pub api_version: String,
+    pub(crate) api_version: String,
     /// `Pod`.
-    pub kind: String,
+    pub(crate) kind: String,
 }
 
 impl KindName {
     /// From its two parts.
-    pub fn new(api_version: &str, kind: &str) -> Self {
+    pub(crate) fn new(api_version: &str, kind: &str) -> Self {
         Self { api_version: api_version.to_owned(), kind: kind.to_owned() }
     }
 

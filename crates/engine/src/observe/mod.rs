@@ -8,5 +8,5 @@ mod watch;
 pub(crate) use diff::describe_change;
 pub(crate) use history::{History, Pushed, Seen, Version, key};
 pub(crate) use kinds::{Watched, standard};
-pub use kinds::KindName;
+pub(crate) use kinds::KindName;
 pub(crate) use watch::{ObjectChange, Observation, spawn};

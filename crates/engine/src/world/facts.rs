@@ -115,6 +115,15 @@ pub(crate) struct AgentFacts {
     pub(crate) pod_cidrs: Vec<IpNet>,
 }
 
+/// Why a running agent has not said what it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Silence {
+    /// What came instead of an answer.
+    pub(crate) cause: String,
+    /// Whether the question came as far as the agent: if not, its silence says nothing about Cilium.
+    pub(crate) asked: bool,
+}
+
 /// Whether a pod's Ready condition is true.
 pub(crate) fn pod_ready(pod: &Value) -> bool {
     condition(pod, "Ready")

@@ -3,9 +3,9 @@
 mod facts;
 mod nodes;
 
-pub(crate) use facts::{AgentFacts, NodeFacts, PodFacts, pod_ready, pod_restarts, pod_waiting};
+pub(crate) use facts::{AgentFacts, NodeFacts, PodFacts, Silence, pod_ready, pod_restarts, pod_waiting};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cilium::{CiliumEndpoint, CiliumNode};
@@ -37,8 +37,12 @@ pub(crate) struct World {
     pub(crate) agents: BTreeMap<String, Arc<AgentFacts>>,
     /// Whole objects, by kind, namespace and name.
     pub(crate) objects: BTreeMap<KindName, BTreeMap<Key, Arc<Value>>>,
+    /// Why running agents have not said anything yet, by the same key.
+    pub(crate) silent: BTreeMap<String, Arc<Silence>>,
     /// Kinds whose first list has arrived.
-    pub(crate) listed: std::collections::BTreeSet<KindName>,
+    pub(crate) listed: BTreeSet<KindName>,
+    /// Kinds that the cluster does not have, so far.
+    pub(crate) undefined: BTreeSet<KindName>,
     /// Kinds whose watch is down, since when and why.
     pub(crate) lost: BTreeMap<KindName, (Instant, Arc<str>)>,
     /// The version of Cilium, for how it reads its configuration.
@@ -72,13 +76,14 @@ impl World {
             }
             ObjectChange::Listed { objects, gap } => {
                 self.listed.insert(kind.clone());
+                self.undefined.remove(&kind);
                 let seen = if gap.is_some() { Seen::AfterGap } else { Seen::Applied };
                 if let Some(reason) = gap {
                     effects.push(Effect::Gap { kind: kind.clone(), reason });
                 }
-                let mut gone = history.alive(&kind);
+                let mut gone: BTreeSet<Key> = history.alive(&kind).into_iter().collect();
                 for object in objects {
-                    gone.retain(|key| *key != crate::observe::key(&object));
+                    gone.remove(&crate::observe::key(&object));
                     self.take(&kind, at, seen, object, history, &mut effects);
                 }
                 for (namespace, name) in gone {
@@ -94,6 +99,9 @@ impl World {
             ObjectChange::Resumed => {
                 self.lost.remove(&kind);
                 effects.push(Effect::Resumed { kind });
+            }
+            ObjectChange::Undefined => {
+                self.undefined.insert(kind);
             }
         }
         effects
@@ -111,7 +119,7 @@ impl World {
         use crate::observe::Pushed;
         let key = crate::observe::key(&object);
         let deleted = seen == Seen::Deleted;
-        if kind.kind == "Lease" && !deleted && !self.lease_changed(&object) {
+        if kind.kind == "Lease" && !deleted && same_holder(history.of(kind, &key.0, &key.1).last(), &object) {
             // The leader renews its lease every few seconds: only who holds it is of interest.
             return;
         }
@@ -127,10 +135,6 @@ impl World {
             objects.insert(key, object.clone());
         }
         effects.push(Effect::Object { kind: kind.clone(), before, after: object, deleted });
-    }
-
-    fn lease_changed(&self, lease: &Value) -> bool {
-        lease["spec"]["holderIdentity"].as_str() != self.operator_leader.as_deref()
     }
 
     /// Keeps the typed facts in step with the object.
@@ -158,14 +162,13 @@ impl World {
                 let endpoint = CiliumEndpoint::from_value(object).ok();
                 set(&mut self.endpoints, key.clone(), endpoint.filter(|_| !deleted));
             }
-            "ConfigMap" if name == cilium::config::CONFIG_MAP => {
+            "ConfigMap" if *key == cilium_key(cilium::config::CONFIG_MAP) => {
                 let data = object["data"].as_object().filter(|_| !deleted);
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 self.config = Arc::new(data.into_iter().flatten().map(|(k, v)| (k.clone(), text(v))).collect());
             }
-            "Lease" => {
-                self.operator_leader =
-                    object["spec"]["holderIdentity"].as_str().filter(|h| !deleted && !h.is_empty()).map(Into::into);
+            "Lease" if *key == cilium_key(cilium::components::OPERATOR_LEASE) => {
+                self.operator_leader = holder(object).filter(|_| !deleted).map(Into::into);
             }
             _ => {}
         }
@@ -227,8 +230,48 @@ impl World {
         self.agents.get(&self.agent_pods().get(node)?.incarnation()).cloned()
     }
 
+    /// Why it is not known what the agent on a node runs.
+    pub(crate) fn silence_on(&self, node: &str) -> String {
+        let pods = self.agent_pods();
+        let Some(pod) = pods.get(node) else { return format!("there is no agent on {node}") };
+        match self.silent.get(&pod.incarnation()) {
+            Some(silence) => format!("{} does not answer: {}", pod.name, silence.cause),
+            None => format!("{} on {node} has not answered yet", pod.name),
+        }
+    }
+
+    /// Why what is known about these kinds may be out of date: a watch that is down, or a first list that has not come.
+    pub(crate) fn stale(&self, kinds: &[KindName]) -> Option<String> {
+        kinds.iter().find_map(|kind| match self.lost.get(kind) {
+            Some((since, cause)) => {
+                let down = since.elapsed().as_secs();
+                Some(format!("the watch on {} has been down for {down}s: {cause}", kind.kind))
+            }
+            None if !self.listed.contains(kind) && !self.undefined.contains(kind) => {
+                Some(format!("the API server has not listed {} yet", kind.resource().plural))
+            }
+            None => None,
+        })
+    }
+
     /// Value of a `cilium-config` key.
     pub(crate) fn config_value(&self, key: &str) -> Option<&str> {
         self.config.get(key).map(String::as_str)
     }
 }
+
+/// The key of an object of Cilium's own namespace.
+fn cilium_key(name: &str) -> Key {
+    (cilium::components::NAMESPACE.to_owned(), name.to_owned())
+}
+
+fn holder(lease: &Value) -> Option<&str> {
+    lease["spec"]["holderIdentity"].as_str().filter(|holder| !holder.is_empty())
+}
+
+fn same_holder(last: Option<&Version>, lease: &Value) -> bool {
+    last.is_some_and(|last| last.seen != Seen::Deleted && holder(&last.object) == holder(lease))
+}
+
+#[cfg(test)]
+mod tests;

@@ -167,13 +167,7 @@ mod tests {
     #[case("fd00::/112", 65_534, "fd00::1", "fd00::fffe", "0/65534")]
     #[case("fd00::/64", 65_534, "fd00::1", "fd00::fffe", "0/18446744073709551614")]
     #[case("fd00::/127", 2, "fd00::", "fd00::1", "0/0")]
-    fn capacity(
-        #[case] cidr: &str,
-        #[case] capacity: u64,
-        #[case] first: &str,
-        #[case] last: &str,
-        #[case] status: &str,
-    ) {
+    fn sizes(#[case] cidr: &str, #[case] capacity: u64, #[case] first: &str, #[case] last: &str, #[case] status: &str) {
         let mut range = HostScope::new(cidr.parse().unwrap());
         assert_eq!((range.capacity(), range.status().split(' ').next()), (capacity, Some(status)));
         assert_eq!(range.allocate(&mut |_| 0).unwrap().to_string(), first);

@@ -4,5 +4,5 @@ mod run;
 mod store;
 mod types;
 
-pub use run::{SETTLE, run, run_with};
+pub use run::{SETTLE, preview, run, run_with};
 pub use types::{History, NodeOutcome, Outcome, Step};

@@ -1,11 +1,12 @@
 //! Carries out a history.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::store::Store;
 use super::types::{NodeOutcome, Outcome, Step};
 use crate::operator::{
-    ByName, Change, Event, Exchange, Operator, OperatorConfig, Order, PoolConfig, StartError, Timing,
+    ByName, Change, Event, Exchange, NodeSnapshot, Operator, OperatorConfig, Order, PoolConfig, StartError, Timing,
 };
 use crate::version::Release;
 
@@ -26,6 +27,24 @@ pub fn run_with(
 ) -> Vec<Outcome> {
     let mut run = Run { release, store: Store::new(release), operator: None, now: Duration::ZERO, order, see };
     history.iter().map(|step| run.step(step)).collect()
+}
+
+/// What an operator with that configuration would make of CiliumNodes as they are, a few seconds after its start. Open orders
+/// are decided by name.
+///
+/// # Errors
+/// When it would not start; then no CiliumNode changes.
+pub fn preview(
+    config: &OperatorConfig,
+    release: Release,
+    nodes: BTreeMap<String, NodeOutcome>,
+) -> Result<BTreeMap<String, NodeOutcome>, StartError> {
+    let mut store = Store::new(release);
+    nodes.into_iter().for_each(|(name, node)| store.insert(name, node));
+    let mut run = Run { release, store, operator: None, now: Duration::ZERO, order: &mut ByName, see: &mut |_| {} };
+    run.start(config)?;
+    run.settle();
+    Ok(run.nodes())
 }
 
 struct Run<'a> {
@@ -60,10 +79,13 @@ impl Run<'_> {
             Step::Set { name, cidrs } => self.store.set(name, cidrs),
         }
         self.settle();
-        let nodes = self.store.nodes().map(|node| {
-            (node.name.clone(), NodeOutcome { pod_cidrs: node.pod_cidrs.clone(), error: node.error.clone() })
-        });
-        Outcome { start_error, nodes: nodes.collect() }
+        Outcome { start_error, nodes: self.nodes() }
+    }
+
+    fn nodes(&self) -> BTreeMap<String, NodeOutcome> {
+        let outcome =
+            |node: &NodeSnapshot| NodeOutcome { pod_cidrs: node.pod_cidrs.clone(), error: node.error.clone() };
+        self.store.nodes().map(|node| (node.name.clone(), outcome(node))).collect()
     }
 
     fn start(&mut self, config: &OperatorConfig) -> Result<(), StartError> {

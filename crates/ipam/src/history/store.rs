@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::golang::parse_cidr;
-use crate::operator::{ApiAnswer, ApiRequest, Change, CiliumNodeApi, Event, NodeSnapshot};
-use crate::version::{Behaviour, Release};
+use super::types::NodeOutcome;
+use crate::operator::{ApiAnswer, ApiRequest, Change, CiliumNodeApi, Event, NodeSnapshot, accepts_pod_cidr};
+use crate::version::Release;
 
 #[derive(Debug)]
 pub(super) struct Store {
@@ -39,9 +39,8 @@ impl Store {
         self.events.clear();
     }
 
-    /// Whether the API server takes these podCIDRs.
     fn accepts(&self, cidrs: &[String]) -> bool {
-        !self.release.has(Behaviour::ValidatesPodCidrs) || cidrs.iter().all(|text| parse_cidr(text).is_ok())
+        cidrs.iter().all(|text| accepts_pod_cidr(text, self.release))
     }
 
     /// Creates a CiliumNode. One that exists, or podCIDRs that are refused, leave everything as it is.
@@ -49,6 +48,20 @@ impl Store {
         if !self.nodes.contains_key(name) && self.accepts(cidrs) {
             self.put(NodeSnapshot { name: name.to_owned(), pod_cidrs: cidrs.to_vec(), ..NodeSnapshot::default() });
         }
+    }
+
+    /// Puts in a CiliumNode as it is, without an event.
+    pub(super) fn insert(&mut self, name: String, node: NodeOutcome) {
+        self.version += 1;
+        let NodeOutcome { pod_cidrs, error } = node;
+        let snapshot = NodeSnapshot {
+            name: name.clone(),
+            resource_version: self.version,
+            pod_cidrs,
+            error,
+            ..NodeSnapshot::default()
+        };
+        self.nodes.insert(name, snapshot);
     }
 
     /// Overwrites podCIDRs. A missing node, or podCIDRs that are refused, leave everything as it is.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::golang::parse_prefix;
+use crate::version::{Behaviour, Release};
+
 /// The few fields of a CiliumNode that the operator reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeSnapshot {
@@ -17,6 +20,12 @@ pub struct NodeSnapshot {
     pub ignore: Option<String>,
     /// Whether it has a deletionTimestamp.
     pub deleting: bool,
+}
+
+/// Whether the API server takes a text in `spec.ipam.podCIDRs`: anything up to 1.19, a CIDR from 1.20 on. A refused write
+/// leaves the object as it is.
+pub fn accepts_pod_cidr(text: &str, release: Release) -> bool {
+    !release.has(Behaviour::ValidatesPodCidrs) || parse_prefix(text).is_ok()
 }
 
 /// What an update of a CiliumNode touched, seen against the version that the operator knew before.

@@ -4,9 +4,10 @@ mod look;
 mod terminal;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use events::Event;
-use indicatif::ProgressDrawTarget;
+use indicatif::TermLike;
 
 use crate::render::{LiveView, Narrator};
 use crate::text::{Line, Role};
@@ -31,7 +32,7 @@ impl Console {
     /// On standard output.
     pub fn stdout(look: Look) -> Self {
         if look.live {
-            Self::live(ProgressDrawTarget::stdout(), look.colour)
+            Self::live(Arc::new(console::Term::stdout()), look.colour)
         } else {
             Self::plain(io::stdout(), look.colour)
         }
@@ -43,8 +44,8 @@ impl Console {
     }
 
     /// With progress lines on a terminal.
-    pub fn live(target: ProgressDrawTarget, colour: bool) -> Self {
-        let screen = Screen::Live { view: LiveView::default(), terminal: Terminal::new(target, colour) };
+    pub fn live(screen: Arc<dyn TermLike>, colour: bool) -> Self {
+        let screen = Screen::Live { view: LiveView::default(), terminal: Terminal::new(screen, colour) };
         Self { narrator: Narrator::new(false), screen, colour }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
 use crate::render::LiveView;
 use crate::text::Line;
@@ -13,9 +14,13 @@ use crate::text::Line;
 /// The spinner turns, and the elapsed time with it, also when no event comes.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Often enough for a spinner, seldom enough for a slow connection.
+const DRAWS_A_SECOND: u8 = 20;
+
 /// Draws a [`LiveView`]. The elapsed time is real time: it shows that something goes on; what a step took is in the lines.
 pub(super) struct Terminal {
-    screen: MultiProgress,
+    screen: Arc<dyn TermLike>,
+    bars: MultiProgress,
     colour: bool,
     scenarios: BTreeMap<String, Bars>,
     overall: Option<ProgressBar>,
@@ -28,17 +33,24 @@ struct Bars {
 }
 
 impl Terminal {
-    pub(super) fn new(target: ProgressDrawTarget, colour: bool) -> Self {
-        let screen = MultiProgress::with_draw_target(target);
-        Self { screen, colour, scenarios: BTreeMap::new(), overall: None }
+    pub(super) fn new(screen: Arc<dyn TermLike>, colour: bool) -> Self {
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Infallible(screen.clone())), DRAWS_A_SECOND);
+        let bars = MultiProgress::with_draw_target(target);
+        Self { screen, bars, colour, scenarios: BTreeMap::new(), overall: None }
     }
 
     /// Prints lines above the progress lines.
     ///
-    /// One by one: in a text of several lines indicatif fills all but the last with blanks up to the terminal's width, which
-    /// come along when a command is copied, and break every line when the window gets narrower.
+    /// Not by indicatif's own `println`, which fills each line with blanks up to the terminal's width: they come along when a
+    /// command is copied, and break every line when the window gets narrower.
     pub(super) fn print(&self, lines: &[Line]) -> io::Result<()> {
-        lines.iter().try_for_each(|line| self.screen.println(self.painted(line).trim_end()))
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.bars.suspend(|| {
+            lines.iter().try_for_each(|line| self.screen.write_line(self.painted(line).trim_end()))?;
+            self.screen.flush()
+        })
     }
 
     /// Takes away what is no longer true, before lines are printed.
@@ -72,7 +84,7 @@ impl Terminal {
         if let Some(line) = view.overall() {
             let text = self.painted(&line);
             let bar = self.overall.get_or_insert_with(|| {
-                self.screen.add(ProgressBar::no_length().with_style(text_style("        {wide_msg}")))
+                self.bars.add(ProgressBar::no_length().with_style(text_style("        {wide_msg}")))
             });
             bar.set_message(text);
         }
@@ -86,14 +98,14 @@ impl Terminal {
         }
         let overall = self.overall.take();
         self.drop_bar(overall);
-        self.screen.clear()
+        self.bars.clear()
     }
 
     fn begin(&self, stretch: u64) -> Bars {
         let bar = ProgressBar::no_length().with_style(head_style());
         let head = match &self.overall {
-            Some(overall) => self.screen.insert_before(overall, bar),
-            None => self.screen.add(bar),
+            Some(overall) => self.bars.insert_before(overall, bar),
+            None => self.bars.add(bar),
         };
         head.enable_steady_tick(TICK);
         Bars { head, waiting: None, stretch }
@@ -109,7 +121,7 @@ impl Terminal {
             (Some(text), Some(bar)) => bar.set_message(text),
             (Some(text), None) => {
                 let bar = ProgressBar::no_length().with_style(text_style("        {wide_msg}"));
-                let bar = self.screen.insert_after(&bars.head, bar);
+                let bar = self.bars.insert_after(&bars.head, bar);
                 bar.set_message(text);
                 bars.waiting = Some(bar);
             }
@@ -125,7 +137,7 @@ impl Terminal {
         if let Some(bar) = bar {
             bar.disable_steady_tick();
             bar.finish_and_clear();
-            self.screen.remove(&bar);
+            self.bars.remove(&bar);
         }
     }
 
@@ -148,4 +160,58 @@ fn head_style() -> ProgressStyle {
 /// The templates are constants of this file; one that does not parse falls back to indicatif's own.
 fn text_style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// A terminal whose progress lines are drawn or not, but never an error: indicatif panics on one when lines are printed in
+/// between, and a terminal that was closed must not end a run before it has cleaned up. Lines do report errors.
+#[derive(Debug)]
+struct Infallible(Arc<dyn TermLike>);
+
+impl Infallible {
+    fn attempt(&self, act: impl FnOnce(&dyn TermLike) -> io::Result<()>) -> io::Result<()> {
+        let _ = act(self.0.as_ref());
+        Ok(())
+    }
+}
+
+impl TermLike for Infallible {
+    fn width(&self) -> u16 {
+        self.0.width()
+    }
+
+    fn height(&self) -> u16 {
+        self.0.height()
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.attempt(|screen| screen.move_cursor_up(n))
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.attempt(|screen| screen.move_cursor_down(n))
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.attempt(|screen| screen.move_cursor_right(n))
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.attempt(|screen| screen.move_cursor_left(n))
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.attempt(|screen| screen.write_line(text))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.attempt(|screen| screen.write_str(text))
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.attempt(|screen| screen.clear_line())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.attempt(|screen| screen.flush())
+    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use events::{ClusterKind, Event, EventKind, FailureClass, Mismatch, Outcome, StepOutcome};
-use indicatif::{InMemoryTerm, ProgressDrawTarget};
+use indicatif::{InMemoryTerm, TermLike};
 
 use super::sample::{Script, every_outcome, failure, hostile, one_passed, product_failure};
 use crate::render::{Context, LiveView, Narrator};
@@ -202,13 +202,15 @@ fn the_progress_lines_say_where_a_run_is() {
 #[test]
 fn a_terminal_shows_progress_below_the_lines_and_nothing_of_it_stays() {
     let screen = InMemoryTerm::new(60, 120);
-    let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
-    let mut console = Console::live(target, false);
+    let mut console = Console::live(Arc::new(screen.clone()), false);
     let events = every_outcome();
     let failed = events.iter().position(|event| matches!(event.kind, EventKind::StepEnded { .. })).unwrap();
     for event in &events[..failed] {
         console.event(event).unwrap();
     }
+    // Progress is drawn so many times a second, and always when a line is printed.
+    let warning = EventKind::Warning { text: "look".into() };
+    console.event(&Event { kind: warning, ..events[failed - 1].clone() }).unwrap();
     let text = screen.contents();
     let last: Vec<_> = text.lines().rev().take(2).collect();
     assert!(text.contains("ok   1:00.4  fresh-cluster-pool          install (22.4s)"), "{text}");
@@ -227,6 +229,47 @@ fn a_terminal_shows_progress_below_the_lines_and_nothing_of_it_stays() {
     let shown: Vec<_> = text.lines().map(str::trim_end).collect();
     let tail = shown.len().min(25);
     assert_eq!(shown[shown.len() - tail..], plain_lines[plain_lines.len() - tail..], "{text}");
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_the_console_without_a_panic() {
+    #[derive(Debug)]
+    struct Gone;
+    impl TermLike for Gone {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn write_line(&self, _: &str) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn write_str(&self, _: &str) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    let mut console = Console::live(Arc::new(Gone), true);
+    let mut errors = 0;
+    for event in every_outcome() {
+        errors += usize::from(console.event(&event).is_err());
+    }
+    assert!(errors > 10, "{errors}");
 }
 
 #[test]

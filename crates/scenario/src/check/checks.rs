@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::expect::{Checks, index, mode, quantities};
-use super::reference::{self, SOURCES};
 use super::object;
+use super::reference::{self, SOURCES};
 use crate::codes;
 use crate::model::{
     AgentMatcher, At, Check, CidrMatcher, IpMatcher, Quantity, Reach, Since as Unchanged, StatusMatcher, ValueMatcher,
 };
 use crate::problem::{Problem, quoted, suggest};
 use crate::raw::{
-    AgentMatch, AgentsCheck, CelCheck, CidrMatch, ConfigCheck, PodCidrsCheck, PodIpsCheck, PodsCheck, RawReach, RawStatus,
-    Reachability, Since, StatusCheck, StatusMatch,
+    AgentMatch, AgentsCheck, CelCheck, CidrMatch, ConfigCheck, PodCidrsCheck, PodIpsCheck, PodsCheck, RawReach,
+    RawStatus, Reachability, Since, StatusCheck, StatusMatch,
 };
 use crate::tree::Span;
 
@@ -22,7 +22,11 @@ macro_rules! quantified {
         quantities(
             $context,
             $span,
-            [("every", Quantity::Every, $raw.every), ("some", Quantity::Some, $raw.some), ("none", Quantity::None, $raw.none)],
+            [
+                ("every", Quantity::Every, $raw.every),
+                ("some", Quantity::Some, $raw.some),
+                ("none", Quantity::None, $raw.none),
+            ],
             $raw.exactly,
             $example,
         )
@@ -74,7 +78,9 @@ fn clear(context: &Context<'_>, span: Span, text: &str) -> Option<StatusMatcher>
 fn status_match(context: &Context<'_>, span: Span, form: &StatusMatch) -> Option<StatusMatcher> {
     let there = [form.clear.is_there(), form.error.is_there(), form.matches.is_there()];
     if there.into_iter().filter(|there| *there).count() != 1 {
-        context.push(
+        context.absent(
+            span,
+            &["clear", "error", "matches"],
             Problem::new(&codes::NOT_ONE_CHOICE, span, "an operator-status is one of `clear`, `error` and `matches`")
                 .help(STATUS_HELP),
         );
@@ -105,7 +111,9 @@ pub(super) fn pod_cidrs(context: &Context<'_>, span: Span, raw: PodCidrsCheck) -
         let found = SOURCES.into_iter().find(|source| source.as_str() == text);
         if found.is_none() {
             let help = suggest(text, SOURCES.map(crate::model::CidrSource::as_str));
-            context.push(Problem::new(&codes::UNKNOWN_WORD, span, format!("nobody called `{text}` has podCIDRs")).help(help));
+            context.push(
+                Problem::new(&codes::UNKNOWN_WORD, span, format!("nobody called `{text}` has podCIDRs")).help(help),
+            );
         }
         found
     });
@@ -150,11 +158,12 @@ fn cidr_match(context: &Context<'_>, span: Span, form: &CidrMatch) -> Option<Vec
     wanted += usize::from(form.empty.is_there());
     matchers.extend(form.empty.value().map(|empty| CidrMatcher::Empty(*empty)));
     if wanted == 0 {
-        context.push(
-            Problem::new(&codes::EMPTY_VALUE, span, "this does not say what the podCIDRs must be").help(format!(
-                "write at least one of {}",
-                quoted(["equal", "within", "disjoint", "unchanged", "mask", "empty"])
-            )),
+        let names = ["equal", "within", "disjoint", "unchanged", "mask", "empty"];
+        context.absent(
+            span,
+            &names,
+            Problem::new(&codes::EMPTY_VALUE, span, "this does not say what the podCIDRs must be")
+                .help(format!("write at least one of {}", quoted(names))),
         );
     }
     (wanted > 0 && matchers.len() == wanted).then_some(matchers)
@@ -163,10 +172,14 @@ fn cidr_match(context: &Context<'_>, span: Span, form: &CidrMatch) -> Option<Vec
 pub(super) fn pods(context: &Context<'_>, span: Span, raw: &PodsCheck) -> Checks {
     let on = context.on(&raw.on);
     let of = context.required(&raw.of, "of", span, "alpine").and_then(|(span, text)| context.pod_set(span, text));
-    if ![raw.unchanged.is_there(), raw.count.is_there(), raw.ready.is_there(), raw.endpoints.is_there()].contains(&true) {
-        context.push(
+    if ![raw.unchanged.is_there(), raw.count.is_there(), raw.ready.is_there(), raw.endpoints.is_there()].contains(&true)
+    {
+        let names = ["unchanged", "count", "ready", "endpoints"];
+        context.absent(
+            span,
+            &names,
             Problem::new(&codes::EMPTY_VALUE, span, "this does not say what the pods must be")
-                .help(format!("write at least one of {}", quoted(["unchanged", "count", "ready", "endpoints"]))),
+                .help(format!("write at least one of {}", quoted(names))),
         );
         return Vec::new();
     }
@@ -230,9 +243,12 @@ pub(super) fn agents(context: &Context<'_>, span: Span, raw: AgentsCheck) -> Che
 
 fn agent_match(context: &Context<'_>, span: Span, form: &AgentMatch) -> Option<AgentMatcher> {
     if ![form.ipam.is_there(), form.ready.is_there(), form.crash_looping.is_there()].contains(&true) {
-        context.push(
+        let names = ["ipam", "ready", "crashLooping"];
+        context.absent(
+            span,
+            &names,
             Problem::new(&codes::EMPTY_VALUE, span, "this does not say what the agents must be")
-                .help(format!("write at least one of {}", quoted(["ipam", "ready", "crashLooping"]))),
+                .help(format!("write at least one of {}", quoted(names))),
         );
         return None;
     }

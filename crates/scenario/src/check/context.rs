@@ -47,6 +47,13 @@ impl<'a> Context<'a> {
         self.sink.push(problem);
     }
 
+    /// A problem with fields that the map at `owner` lacks; left out where a field with a typing error is one of them.
+    pub(crate) fn absent(&self, owner: Span, names: &[&str], problem: Problem) {
+        if !self.sink.is_meant(owner, names) {
+            self.push(problem);
+        }
+    }
+
     /// The place of `part` in a text at `span`; the whole text's where it is not found as written.
     pub(crate) fn inside(&self, span: Span, part: &str) -> Span {
         let found = self.text.get(span.start..span.end).and_then(|raw| Some((raw, raw.find(part)?)));
@@ -62,10 +69,19 @@ impl<'a> Context<'a> {
     }
 
     /// A field that must be there.
-    pub(crate) fn required<'f, T>(&self, field: &'f Field<T>, name: &str, of: Span, example: &str) -> Option<(Span, &'f T)> {
+    pub(crate) fn required<'f, T>(
+        &self,
+        field: &'f Field<T>,
+        name: &str,
+        of: Span,
+        example: &str,
+    ) -> Option<(Span, &'f T)> {
         if !field.is_there() {
-            self.push(
-                Problem::new(&codes::MISSING_FIELD, of, format!("`{name}` is missing")).help(format!("write `{name}: {example}`")),
+            self.absent(
+                of,
+                &[name],
+                Problem::new(&codes::MISSING_FIELD, of, format!("`{name}` is missing"))
+                    .help(format!("write `{name}: {example}`")),
             );
         }
         field.get()
@@ -75,7 +91,8 @@ impl<'a> Context<'a> {
     pub(crate) fn filled<'f>(&self, span: Span, text: &'f str, name: &str, example: &str) -> Option<&'f str> {
         if text.trim().is_empty() {
             self.push(
-                Problem::new(&codes::EMPTY_VALUE, span, format!("`{name}` is empty")).help(format!("write `{name}: {example}`")),
+                Problem::new(&codes::EMPTY_VALUE, span, format!("`{name}` is empty"))
+                    .help(format!("write `{name}: {example}`")),
             );
             return None;
         }
@@ -83,7 +100,13 @@ impl<'a> Context<'a> {
     }
 
     /// The texts of a list that must not be empty. Items that could not be read are left out.
-    pub(crate) fn texts<'f>(&self, span: Span, list: &'f [Located<String>], name: &str, example: &str) -> Vec<(Span, &'f str)> {
+    pub(crate) fn texts<'f>(
+        &self,
+        span: Span,
+        list: &'f [Located<String>],
+        name: &str,
+        example: &str,
+    ) -> Vec<(Span, &'f str)> {
         if list.is_empty() {
             self.push(
                 Problem::new(&codes::EMPTY_VALUE, span, format!("`{name}` is an empty list"))
@@ -127,9 +150,11 @@ impl<'a> Context<'a> {
             };
             let known = self.node_names();
             self.push(
-                Problem::new(&codes::UNKNOWN_NODE, span, format!("there is no node `{text}`: the cluster has {nodes}")).help(
-                    format!("write one of {}, or set `cluster: {{workers: {number}}}`", quoted(known.iter().map(String::as_str))),
-                ),
+                Problem::new(&codes::UNKNOWN_NODE, span, format!("there is no node `{text}`: the cluster has {nodes}"))
+                    .help(format!(
+                        "write one of {}, or set `cluster: {{workers: {number}}}`",
+                        quoted(known.iter().map(String::as_str))
+                    )),
             );
             return None;
         }
@@ -138,7 +163,10 @@ impl<'a> Context<'a> {
 
     fn node_names(&self) -> Vec<String> {
         let workers = self.workers.unwrap_or(2).min(8);
-        std::iter::once(NodeRef::ControlPlane).chain((1..=workers).map(NodeRef::Worker)).map(|n| n.to_string()).collect()
+        std::iter::once(NodeRef::ControlPlane)
+            .chain((1..=workers).map(NodeRef::Worker))
+            .map(|n| n.to_string())
+            .collect()
     }
 
     /// The nodes of an `on`; empty where it is not written.
@@ -149,7 +177,8 @@ impl<'a> Context<'a> {
             let Some(node) = self.node(span, text) else { continue };
             if nodes.contains(&node) {
                 self.push(
-                    Problem::new(&codes::DUPLICATE_ITEM, span, format!("`on` names `{node}` twice")).help("name it once"),
+                    Problem::new(&codes::DUPLICATE_ITEM, span, format!("`on` names `{node}` twice"))
+                        .help("name it once"),
                 );
             } else {
                 nodes.push(node);
@@ -202,7 +231,7 @@ impl<'a> Context<'a> {
                     Problem::new(
                         &codes::UNKNOWN_WORKLOAD,
                         span,
-                        format!("the pods of `{text}` use the host's network: they have no address of their own"),
+                        format!("`{text}` is not a set of pods to look at: its pods use the host's network"),
                     )
                     .help(format!("write one of {}", quoted(self.subjects()))),
                 );
@@ -222,7 +251,10 @@ impl<'a> Context<'a> {
     }
 
     fn subjects(&self) -> Vec<&str> {
-        self.workload_names().into_iter().chain([Component::CoreDns.as_str(), Component::HubbleRelay.as_str()]).collect()
+        self.workload_names()
+            .into_iter()
+            .chain([Component::CoreDns.as_str(), Component::HubbleRelay.as_str()])
+            .collect()
     }
 
     /// A part of Cilium.
@@ -260,13 +292,13 @@ impl<'a> Context<'a> {
                 None
             }
             Ok(duration) => Some(duration),
-            Err(error) => {
+            Err(_) => {
                 let help = match text.trim().parse::<f64>() {
                     Ok(_) => format!("write the unit too: `{}s`", text.trim()),
                     Err(_) => "write a span such as `500ms`, `90s` or `1m 30s`".to_owned(),
                 };
                 self.push(
-                    Problem::new(&codes::BAD_DURATION, span, format!("`{text}` is not a span of time ({error})")).help(help),
+                    Problem::new(&codes::BAD_DURATION, span, format!("`{text}` is not a span of time")).help(help),
                 );
                 None
             }

@@ -16,7 +16,12 @@ pub(crate) const CHECKS: [&str; 8] =
     ["podIPs", "operatorStatus", "podCIDRs", "pods", "config", "agents", "cel", "reachability"];
 
 /// An expect and its deadline. `sound`: nothing was wrong in its shape.
-pub(crate) fn expect(context: &Context<'_>, span: Span, raw: RawExpect, sound: bool) -> Option<(Expect, Option<Duration>)> {
+pub(crate) fn expect(
+    context: &Context<'_>,
+    span: Span,
+    raw: RawExpect,
+    sound: bool,
+) -> Option<(Expect, Option<Duration>)> {
     let before = context.sink.len();
     let within = raw.within.get().and_then(|(span, text)| context.duration(span, text));
     let timing = timing(context, &raw);
@@ -88,8 +93,12 @@ fn stretch(context: &Context<'_>, span: Span, form: &RawSpan, name: &str) -> Opt
             (_, RawSteps::Text(text)) if text == "rest" => Some(Stretch::Rest),
             (span, RawSteps::Text(text)) => {
                 context.push(
-                    Problem::new(&codes::UNKNOWN_WORD, span, format!("`{text}` is neither a number of steps nor `rest`"))
-                        .help("write `steps: 2` or `steps: rest`"),
+                    Problem::new(
+                        &codes::UNKNOWN_WORD,
+                        span,
+                        format!("`{text}` is neither a number of steps nor `rest`"),
+                    )
+                    .help("write `steps: 2` or `steps: rest`"),
                 );
                 None
             }
@@ -129,7 +138,9 @@ pub(crate) fn quantities<M, E: Exactly<M>>(
         }
     }
     if !written {
-        context.push(
+        context.absent(
+            span,
+            &["every", "some", "none", "exactly"],
             Problem::new(&codes::NOT_ONE_CHOICE, span, "this check does not say how many must match")
                 .help(format!("add `every: {example}`, or `some`, `none` or `exactly`")),
         );

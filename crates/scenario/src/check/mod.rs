@@ -28,7 +28,13 @@ pub(crate) use expect::CHECKS;
 pub(crate) use step::ACTIONS;
 
 /// Builds the scenario. None only where a problem was noted.
-pub(crate) fn scenario(path: &Utf8Path, text: &str, document: &Node, raw: RawScenario, sink: &Sink) -> Option<Scenario> {
+pub(crate) fn scenario(
+    path: &Utf8Path,
+    text: &str,
+    document: &Node,
+    raw: RawScenario,
+    sink: &Sink,
+) -> Option<Scenario> {
     let top = document.span;
     let workers = match raw.cluster.value() {
         Some(cluster) if cluster.workers.is_broken() => None,
@@ -36,11 +42,12 @@ pub(crate) fn scenario(path: &Utf8Path, text: &str, document: &Node, raw: RawSce
         None if raw.cluster.is_broken() => None,
         None => Some(2),
     };
-    let workload_names = raw.workloads.value().into_iter().flat_map(|workloads| {
-        workloads.keys().map(|(name, span)| (name.to_owned(), span)).collect::<Vec<_>>()
-    });
-    let mut context =
-        Context { text, sink, workers, workloads: workload_names.collect(), flow: Flow::default() };
+    let workload_names = raw
+        .workloads
+        .value()
+        .into_iter()
+        .flat_map(|workloads| workloads.keys().map(|(name, span)| (name.to_owned(), span)).collect::<Vec<_>>());
+    let mut context = Context { text, sink, workers, workloads: workload_names.collect(), flow: Flow::default() };
 
     let name = name(&context, path, &raw.name, top);
     let summary = context
@@ -84,8 +91,12 @@ fn name(context: &Context<'_>, path: &Utf8Path, field: &Field<String>, top: Span
     let (span, name) = context.required(field, "name", top, stem)?;
     if setup::dns_label(context, span, name, "scenario name") && name != stem {
         context.push(
-            Problem::new(&codes::NAME_NOT_STEM, span, format!("the scenario is called `{name}`, and its file `{stem}`"))
-                .help(format!("write `name: {stem}`, or rename the file to {name}.yaml")),
+            Problem::new(
+                &codes::NAME_NOT_STEM,
+                span,
+                format!("the scenario is called `{name}`, and its file `{stem}`"),
+            )
+            .help(format!("write `name: {stem}`, or rename the file to {name}.yaml")),
         );
     }
     Some(name.clone())
@@ -102,7 +113,8 @@ fn words(context: &Context<'_>, field: &Field<Vec<Located<String>>>, name: &str)
             );
         } else if words.iter().any(|word| word == text) {
             context.push(
-                Problem::new(&codes::DUPLICATE_ITEM, item.span, format!("`{name}` names `{text}` twice")).help("name it once"),
+                Problem::new(&codes::DUPLICATE_ITEM, item.span, format!("`{name}` names `{text}` twice"))
+                    .help("name it once"),
             );
         } else {
             words.push(text.to_owned());
@@ -119,8 +131,12 @@ fn clusters(context: &Context<'_>, raw: &RawScenario) -> (Vec<ClusterKind>, Opti
             && !raw.clusters.is_there()
         {
             context.push(
-                Problem::new(&codes::CLUSTERS_REASON, span, "a reason without `clusters`: the scenario runs on all kinds")
-                    .help("add `clusters: [...]`, or remove `clustersReason`"),
+                Problem::new(
+                    &codes::CLUSTERS_REASON,
+                    span,
+                    "a reason without `clusters`: the scenario runs on all kinds",
+                )
+                .help("add `clusters: [...]`, or remove `clustersReason`"),
             );
         }
         return (all, None);
@@ -147,7 +163,8 @@ fn clusters(context: &Context<'_>, raw: &RawScenario) -> (Vec<ClusterKind>, Opti
         };
         if kinds.contains(&kind) {
             context.push(
-                Problem::new(&codes::DUPLICATE_ITEM, item.span, format!("`clusters` names `{kind}` twice")).help("name it once"),
+                Problem::new(&codes::DUPLICATE_ITEM, item.span, format!("`clusters` names `{kind}` twice"))
+                    .help("name it once"),
             );
         } else {
             kinds.push(kind);
@@ -171,8 +188,7 @@ fn steps(context: &mut Context<'_>, field: Field<Vec<Located<RawStep>>>, top: Sp
         );
         return None;
     }
-    context.flow.all_labels =
-        list.iter().filter_map(|step| step.value.as_ref()?.name.value().cloned()).collect();
+    context.flow.all_labels = list.iter().filter_map(|step| step.value.as_ref()?.name.value().cloned()).collect();
     let count = list.len();
     // Every step is read before the first that is missing decides.
     let steps: Vec<_> = list.into_iter().filter_map(|raw| step::step(context, raw)).collect();

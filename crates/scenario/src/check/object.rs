@@ -10,7 +10,12 @@ use crate::raw::{NodeOrName, PatchForm};
 use crate::tree::{Node, Shape, Span};
 
 /// The apiVersion: as written, or the kind's own.
-pub(crate) fn api_version(context: &Context<'_>, written: &Field<String>, kind_span: Span, kind: &str) -> Option<String> {
+pub(crate) fn api_version(
+    context: &Context<'_>,
+    written: &Field<String>,
+    kind_span: Span,
+    kind: &str,
+) -> Option<String> {
     if let Some((span, text)) = written.get() {
         return context.filled(span, text, "apiVersion", "cilium.io/v2").map(str::to_owned);
     }
@@ -24,7 +29,10 @@ pub(crate) fn api_version(context: &Context<'_>, written: &Field<String>, kind_s
         Some(near) => format!("write `kind: {near}`, or add `apiVersion: GROUP/VERSION`"),
         None => "add `apiVersion: GROUP/VERSION`".to_owned(),
     };
-    context.push(Problem::new(&codes::UNKNOWN_KIND, kind_span, format!("the apiVersion of kind `{kind}` is not known")).help(help));
+    context.push(
+        Problem::new(&codes::UNKNOWN_KIND, kind_span, format!("the apiVersion of kind `{kind}` is not known"))
+            .help(help),
+    );
     None
 }
 
@@ -52,14 +60,19 @@ pub(crate) fn namespace(
     match (kinds::find(kind), field.get()) {
         (Some(known), Some((span, _))) if !known.namespaced => {
             context.push(
-                Problem::new(&codes::UNKNOWN_FIELD, span, format!("kind `{kind}` has no namespaces")).help("remove `namespace`"),
+                Problem::new(&codes::UNKNOWN_FIELD, span, format!("kind `{kind}` has no namespaces"))
+                    .help("remove `namespace`"),
             );
             None
         }
         (Some(known), None) if known.namespaced && needed && !field.is_broken() => {
             context.push(
-                Problem::new(&codes::MISSING_FIELD, of, format!("`namespace` is missing: kind `{kind}` has namespaces"))
-                    .help("write `namespace: kube-system`"),
+                Problem::new(
+                    &codes::MISSING_FIELD,
+                    of,
+                    format!("`namespace` is missing: kind `{kind}` has namespaces"),
+                )
+                .help("write `namespace: kube-system`"),
             );
             None
         }
@@ -86,12 +99,13 @@ pub(crate) fn patch(context: &Context<'_>, span: Span, form: &PatchForm) -> Opti
     };
     match &merge.0.value {
         Shape::Map(table) if table.entries.is_empty() => context.push(
-            Problem::new(&codes::EMPTY_VALUE, merge_span, "`merge` changes nothing").help("write `merge: {spec: {...}}`"),
+            Problem::new(&codes::EMPTY_VALUE, merge_span, "`merge` changes nothing")
+                .help("write `merge: {spec: {...}}`"),
         ),
         Shape::Map(_) => variables(context, &merge.0, own),
         _ => {
             let message = format!("`merge` must be a map, not {}", merge.0.describe());
-            context.push(Problem::new(&codes::WRONG_TYPE, merge_span, message));
+            context.push(Problem::new(&codes::WRONG_TYPE, merge_span, message).help("write `merge: {spec: {...}}`"));
         }
     }
     Some(PatchStep {

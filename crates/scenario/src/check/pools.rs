@@ -132,7 +132,14 @@ fn wrong_family(span: Span, net: &IpNet, family: Family, name: &str) -> Problem 
 }
 
 /// One range of a list. `fatal`: the list is held as ranges, so there is no scenario without it.
-pub(crate) fn range(context: &Context<'_>, span: Span, text: &str, family: Family, name: &str, fatal: bool) -> Option<IpNet> {
+pub(crate) fn range(
+    context: &Context<'_>,
+    span: Span,
+    text: &str,
+    family: Family,
+    name: &str,
+    fatal: bool,
+) -> Option<IpNet> {
     let mark = |problem: Problem| if fatal { problem.fatal() } else { problem };
     let Ok(net) = text.parse::<IpNet>() else {
         context.push(mark(bad_cidr(span, text)));
@@ -153,7 +160,9 @@ pub(crate) fn overlap(a: &IpNet, b: &IpNet) -> bool {
 /// Reports ranges of a list that overlap an earlier one.
 pub(crate) fn overlaps(context: &Context<'_>, pools: &[(Option<Span>, IpNet)], fallback: Span) {
     for (index, (span, later)) in pools.iter().enumerate() {
-        let Some((first, earlier)) = pools[..index].iter().find(|(_, earlier)| overlap(earlier, later)) else { continue };
+        let Some((first, earlier)) = pools[..index].iter().find(|(_, earlier)| overlap(earlier, later)) else {
+            continue;
+        };
         let message = if earlier.trunc() == later.trunc() {
             format!("{later} is the same range as {earlier} before it")
         } else {
@@ -195,7 +204,9 @@ pub(crate) fn fit(context: &Context<'_>, family: Family, set: &PoolSet, mask_nam
                 Problem::new(
                     &codes::POOL_SMALLER_THAN_MASK,
                     place,
-                    format!("pool {pool} is smaller than one node's range, a /{mask}: it counts as full from the start"),
+                    format!(
+                        "pool {pool} is smaller than one node's range, a /{mask}: it counts as full from the start"
+                    ),
                 )
                 .help(format!("write a pool of /{mask} or larger, or `{mask_name}: {prefix}` or more")),
             ));
@@ -260,7 +271,8 @@ pub(crate) fn configured(context: &mut Context<'_>, key: &str, span: Span, value
 
 /// A mask size in decimal. A leading zero would be read as octal by Cilium.
 fn decimal(text: &str) -> Option<u8> {
-    let canonical = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let canonical =
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     canonical.then(|| text.parse().unwrap_or(u8::MAX))
 }
 
@@ -317,11 +329,14 @@ pub(crate) fn helm(context: &mut Context<'_>, values: &Node) {
                     context.push(problem);
                 }
             }
-            _ => context.push(Problem::new(
-                &codes::WRONG_TYPE,
-                node.span,
-                format!("`ipam.mode` must be a text, not {}", node.describe()),
-            )),
+            _ => context.push(
+                Problem::new(
+                    &codes::WRONG_TYPE,
+                    node.span,
+                    format!("`ipam.mode` must be a text, not {}", node.describe()),
+                )
+                .help("write `mode: kubernetes`"),
+            ),
         }
     }
     let Some(operator) = ipam.get("operator") else { return };
@@ -339,7 +354,7 @@ pub(crate) fn helm(context: &mut Context<'_>, values: &Node) {
             };
             if mask.is_none() {
                 let message = format!("`{}` must be a whole number, not {}", names.helm_mask, node.describe());
-                context.push(Problem::new(&codes::WRONG_TYPE, node.span, message));
+                context.push(Problem::new(&codes::WRONG_TYPE, node.span, message).help("write a number such as 24"));
             }
             let mask = mask.map(|mask| (Some(node.span), u8::try_from(mask).unwrap_or(u8::MAX)));
             context.flow.pools.family(names.family).mask = mask;
@@ -352,7 +367,9 @@ pub(crate) fn helm(context: &mut Context<'_>, values: &Node) {
 fn helm_ranges(context: &Context<'_>, list: &Node, names: &Names) -> Option<Vec<(Option<Span>, IpNet)>> {
     let Shape::List(items) = &list.value else {
         let message = format!("`{}` must be a list, not {}", names.helm_pools, list.describe());
-        context.push(Problem::new(&codes::WRONG_TYPE, list.span, message));
+        context.push(
+            Problem::new(&codes::WRONG_TYPE, list.span, message).help(format!("write [{}]", names.family.example())),
+        );
         return None;
     };
     let nets = items.iter().filter_map(|item| match &item.value {
@@ -361,7 +378,9 @@ fn helm_ranges(context: &Context<'_>, list: &Node, names: &Names) -> Option<Vec<
         }
         _ => {
             let message = format!("an item of `{}` must be a text, not {}", names.helm_pools, item.describe());
-            context.push(Problem::new(&codes::WRONG_TYPE, item.span, message));
+            context.push(
+                Problem::new(&codes::WRONG_TYPE, item.span, message).help(format!("write {}", names.family.example())),
+            );
             None
         }
     });

@@ -3,10 +3,8 @@
 use super::context::Context;
 use super::pools::{self};
 use crate::codes;
-use crate::model::{
-    At, CidrRef, CidrSource, NodePart, NodeRef, NodeTemplate, Template, TemplatePart, Variable,
-};
-use crate::problem::{Problem, nearest, quoted, suggest};
+use crate::model::{At, CidrRef, CidrSource, NodePart, NodeRef, NodeTemplate, Template, TemplatePart, Variable};
+use crate::problem::{Problem, nearest, quoted};
 use crate::raw::Texts;
 use crate::tree::Span;
 
@@ -50,7 +48,8 @@ fn at<'t>(context: &Context<'_>, span: Span, text: &'t str) -> (&'t str, Option<
         None => (text, Some(At::Now)),
         Some((name, label)) => {
             let place = context.inside(span, &format!("@{label}"));
-            let place = if place == span { span } else { Span { column: place.column + 1, start: place.start + 1, ..place } };
+            let place =
+                if place == span { span } else { Span { column: place.column + 1, start: place.start + 1, ..place } };
             (name, context.label(place, label).map(At::Label))
         }
     }
@@ -74,8 +73,12 @@ pub(crate) fn cidr_ref(context: &Context<'_>, span: Span, texts: &Texts) -> Opti
                 match text.parse() {
                     Ok(net) => nets.push(net),
                     Err(_) if RANGES.contains(&text.split('@').next().unwrap_or_default()) => context.push(
-                        Problem::new(&codes::BAD_CIDR, item.span, format!("a list holds ranges such as 10.0.0.0/8, not `{text}`"))
-                            .help(format!("write `{text}` alone, without the list")),
+                        Problem::new(
+                            &codes::BAD_CIDR,
+                            item.span,
+                            format!("a list holds ranges such as 10.0.0.0/8, not `{text}`"),
+                        )
+                        .help(format!("write `{text}` alone, without the list")),
                     ),
                     Err(_) => context.push(pools::bad_cidr(item.span, text).fatal()),
                 }
@@ -108,20 +111,33 @@ fn one(context: &Context<'_>, span: Span, text: &str) -> Option<CidrRef> {
         return None;
     }
     let help = match nearest(name, RANGES) {
-        Some(near) => format!("write `{near}`; known: {}, a range such as 10.0.0.0/8, or a list of ranges", quoted(RANGES)),
+        Some(near) => {
+            format!("write `{near}`; known: {}, a range such as 10.0.0.0/8, or a list of ranges", quoted(RANGES))
+        }
         None => format!("known: {}, a range such as 10.0.0.0/8, or a list of ranges", quoted(RANGES)),
     };
-    context.push(Problem::new(&codes::UNKNOWN_RANGE, span, format!("there are no ranges by the name `{text}`")).help(help));
+    context.push(
+        Problem::new(&codes::UNKNOWN_RANGE, span, format!("there are no ranges by the name `{text}`")).help(help),
+    );
     None
 }
 
-/// The pieces of a text: as is, or the inside of `${...}`.
-fn pieces<'t>(context: &Context<'_>, span: Span, text: &'t str) -> Option<Vec<Result<&'t str, &'t str>>> {
+/// A piece of a text.
+enum Piece<'t> {
+    /// As is.
+    Text(&'t str),
+    /// The inside of `${...}`.
+    Variable(&'t str),
+    /// `${` without its end; noted.
+    Unclosed,
+}
+
+fn pieces<'t>(context: &Context<'_>, span: Span, text: &'t str) -> Vec<Piece<'t>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(begin) = rest.find("${") {
         if begin > 0 {
-            pieces.push(Ok(&rest[..begin]));
+            pieces.push(Piece::Text(&rest[..begin]));
         }
         let inside = &rest[begin + 2..];
         let Some(end) = inside.find('}') else {
@@ -129,15 +145,16 @@ fn pieces<'t>(context: &Context<'_>, span: Span, text: &'t str) -> Option<Vec<Re
                 Problem::new(&codes::UNKNOWN_VARIABLE, context.inside(span, &rest[begin..]), "`${` without its `}`")
                     .help(format!("write `${{NAME}}` with one of {}", quoted(VARIABLES))),
             );
-            return None;
+            pieces.push(Piece::Unclosed);
+            return pieces;
         };
-        pieces.push(Err(&inside[..end]));
+        pieces.push(Piece::Variable(&inside[..end]));
         rest = &inside[end + 1..];
     }
     if !rest.is_empty() {
-        pieces.push(Ok(rest));
+        pieces.push(Piece::Text(rest));
     }
-    Some(pieces)
+    pieces
 }
 
 fn variable(context: &Context<'_>, span: Span, text: &str, whole: &str) -> Option<Variable> {
@@ -151,7 +168,13 @@ fn variable(context: &Context<'_>, span: Span, text: &str, whole: &str) -> Optio
         Some((source, false)) => at.map(|at| Variable::First(source, at)),
         None => {
             let problem = Problem::new(&codes::UNKNOWN_VARIABLE, place, format!("there is no variable `${{{whole}}}`"));
-            context.push(problem.help(suggest(name, VARIABLES)));
+            let help = match nearest(name, VARIABLES) {
+                Some(near) => {
+                    format!("write `${{{}{near}}}`; known: {}", &whole[..whole.len() - text.len()], quoted(VARIABLES))
+                }
+                None => format!("known: {}", quoted(VARIABLES)),
+            };
+            context.push(problem.help(help));
             None
         }
     }
@@ -159,9 +182,10 @@ fn variable(context: &Context<'_>, span: Span, text: &str, whole: &str) -> Optio
 
 /// A text with variables of the node in question.
 pub(crate) fn template(context: &Context<'_>, span: Span, text: &str) -> Option<Template> {
-    let parts = pieces(context, span, text)?.into_iter().map(|piece| match piece {
-        Ok(text) => Some(TemplatePart::Text(text.to_owned())),
-        Err(name) => variable(context, span, name, name).map(TemplatePart::Variable),
+    let parts = pieces(context, span, text).into_iter().map(|piece| match piece {
+        Piece::Text(text) => Some(TemplatePart::Text(text.to_owned())),
+        Piece::Variable(name) => variable(context, span, name, name).map(TemplatePart::Variable),
+        Piece::Unclosed => None,
     });
     // All of them first, so that each unknown variable is reported.
     let parts: Vec<Option<TemplatePart>> = parts.collect();
@@ -170,11 +194,17 @@ pub(crate) fn template(context: &Context<'_>, span: Span, text: &str) -> Option<
 
 /// A text with variables that name their node: `${worker2.ciliumNode.podCIDR}`. Where `own` is given, a variable without a
 /// node means that one.
-pub(crate) fn node_template(context: &Context<'_>, span: Span, text: &str, own: Option<NodeRef>) -> Option<NodeTemplate> {
-    let parts = pieces(context, span, text)?.into_iter().map(|piece| {
+pub(crate) fn node_template(
+    context: &Context<'_>,
+    span: Span,
+    text: &str,
+    own: Option<NodeRef>,
+) -> Option<NodeTemplate> {
+    let parts = pieces(context, span, text).into_iter().map(|piece| {
         let whole = match piece {
-            Ok(text) => return Some(NodePart::Text(text.to_owned())),
-            Err(whole) => whole,
+            Piece::Text(text) => return Some(NodePart::Text(text.to_owned())),
+            Piece::Variable(whole) => whole,
+            Piece::Unclosed => return None,
         };
         let role = whole.split('.').next().unwrap_or_default();
         let rest = whole.get(role.len() + 1..).unwrap_or_default();

@@ -27,7 +27,9 @@ pub(crate) fn dns_label(context: &Context<'_>, span: Span, name: &str, what: &st
         let mut problem = Problem::new(
             &codes::BAD_NAME,
             span,
-            format!("{what} `{name}` is not made of small letters, digits and hyphens (at most 63, a hyphen neither first nor last)"),
+            format!(
+                "{what} `{name}` is not made of small letters, digits and hyphens (at most 63, a hyphen neither first nor last)"
+            ),
         );
         if !kebab.is_empty() {
             problem = problem.help(format!("write `{kebab}`"));
@@ -48,7 +50,8 @@ pub(crate) fn cluster(context: &Context<'_>, raw: Option<&RawCluster>) -> Cluste
     };
     // kind's own defaults (sigs.k8s.io/kind: pkg/apis/config/v1alpha4/default.go).
     let pods = subnets(context, &raw.pod_subnet, "podSubnet", ip_family, ["10.244.0.0/16", "fd00:10:244::/56"]);
-    let services = subnets(context, &raw.service_subnet, "serviceSubnet", ip_family, ["10.96.0.0/16", "fd00:10:96::/112"]);
+    let services =
+        subnets(context, &raw.service_subnet, "serviceSubnet", ip_family, ["10.96.0.0/16", "fd00:10:96::/112"]);
     for (span, service) in &services {
         if let Some((pod_span, pod)) = pods.iter().find(|(_, pod)| pools::overlap(pod, service))
             && let Some(place) = span.or(*pod_span)
@@ -189,7 +192,9 @@ fn set(
             let nets: Vec<_> = context
                 .texts(span, list, &name, &format!("[{default}]"))
                 .into_iter()
-                .filter_map(|(span, text)| pools::range(context, span, text, family, &name, true).map(|net| (Some(span), net)))
+                .filter_map(|(span, text)| {
+                    pools::range(context, span, text, family, &name, true).map(|net| (Some(span), net))
+                })
                 .collect();
             pools::overlaps(context, &nets, span);
             Some(nets)
@@ -211,7 +216,7 @@ pub(crate) fn table(context: &Context<'_>, node: &Node, name: &str) -> serde_jso
         Shape::Map(table) => table.to_json(),
         _ => {
             let message = format!("`{name}` must be a map, not {}", node.describe());
-            context.push(Problem::new(&codes::WRONG_TYPE, node.span, message));
+            context.push(Problem::new(&codes::WRONG_TYPE, node.span, message).help(format!("write `{name}: {{...}}`")));
             serde_json::Map::new()
         }
     }
@@ -224,8 +229,12 @@ pub(crate) fn workloads(context: &Context<'_>, raw: Option<&Entries<RawWorkload>
     for (name, key_span) in raw.keys() {
         if COMPONENTS.iter().any(|component| component.as_str() == name) {
             context.push(
-                Problem::new(&codes::RESERVED_NAME, key_span, format!("`{name}` is a part of Cilium, so no workload can have that name"))
-                    .help("choose another name"),
+                Problem::new(
+                    &codes::RESERVED_NAME,
+                    key_span,
+                    format!("`{name}` already means a part of the cluster, so no workload can have that name"),
+                )
+                .help("choose another name"),
             );
         } else {
             dns_label(context, key_span, name, "workload name");

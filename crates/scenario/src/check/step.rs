@@ -65,14 +65,22 @@ fn named(context: &mut Context<'_>, name: Option<(Span, String)>) {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !fine {
         context.push(
-            Problem::new(&codes::BAD_NAME, span, format!("step name `{name}` is not made of letters, digits, `-` and `_`"))
-                .help("write a name such as `switched`; a step's title is made from its action"),
+            Problem::new(
+                &codes::BAD_NAME,
+                span,
+                format!("step name `{name}` is not made of letters, digits, `-` and `_`"),
+            )
+            .help("write a name such as `switched`; a step's title is made from its action"),
         );
     }
     if matches!(name.as_str(), "start" | "true" | "false") {
         context.push(
-            Problem::new(&codes::RESERVED_NAME, span, format!("`{name}` already means something else: no step can have that name"))
-                .help("choose another name"),
+            Problem::new(
+                &codes::RESERVED_NAME,
+                span,
+                format!("`{name}` already means something else: no step can have that name"),
+            )
+            .help("choose another name"),
         );
         return;
     }
@@ -207,7 +215,8 @@ fn configure(
 ) -> Option<Action> {
     if keys.0.is_empty() {
         context.push(
-            Problem::new(&codes::EMPTY_VALUE, span, "`configure` changes nothing").help("write `configure: {ipam: kubernetes}`"),
+            Problem::new(&codes::EMPTY_VALUE, span, "`configure` changes nothing")
+                .help("write `configure: {ipam: kubernetes}`"),
         );
         return None;
     }
@@ -224,7 +233,8 @@ fn configure(
 fn restart(context: &Context<'_>, span: Span, forms: &[Located<RawRestart>]) -> Option<Action> {
     if forms.is_empty() {
         context.push(
-            Problem::new(&codes::EMPTY_VALUE, span, "`restart` names nothing").help("write `restart: [cilium-agent, hubble-relay]`"),
+            Problem::new(&codes::EMPTY_VALUE, span, "`restart` names nothing")
+                .help("write `restart: [cilium-agent, hubble-relay]`"),
         );
         return None;
     }
@@ -246,9 +256,7 @@ fn restart(context: &Context<'_>, span: Span, forms: &[Located<RawRestart>]) -> 
         };
         let Some(item) = item else { continue };
         if items.contains(&item) {
-            context.push(
-                Problem::new(&codes::DUPLICATE_ITEM, span, "`restart` names this twice").help("name it once"),
-            );
+            context.push(Problem::new(&codes::DUPLICATE_ITEM, span, "`restart` names this twice").help("name it once"));
         }
         items.push(item);
     }
@@ -269,8 +277,12 @@ fn node_action(context: &mut Context<'_>, raw: &RawStep, always: bool) -> Option
         let node = context.node(span, name)?;
         if node == crate::model::NodeRef::ControlPlane {
             context.push(
-                Problem::new(&codes::UNKNOWN_NODE, span, "the control-plane node cannot be removed: the API runs on it")
-                    .help("write a worker, such as `worker`"),
+                Problem::new(
+                    &codes::UNKNOWN_NODE,
+                    span,
+                    "the control-plane node cannot be removed: the API runs on it",
+                )
+                .help("write a worker, such as `worker`"),
             );
             return None;
         }
@@ -327,9 +339,12 @@ fn wait(context: &Context<'_>, span: Span, form: &WaitForm) -> Option<Action> {
             0 => "`wait` does not say for what".to_owned(),
             _ => format!("`wait` has {}, which exclude each other", quoted(written)),
         };
-        context.push(
-            Problem::new(&codes::NOT_ONE_CHOICE, span, message)
-                .help("write one of `settled: 5s`, `ready: [cilium-agent]`, `log: {of: cilium-operator, contains: \"...\"}`"),
+        context.absent(
+            span,
+            &names,
+            Problem::new(&codes::NOT_ONE_CHOICE, span, message).help(
+                "write one of `settled: 5s`, `ready: [cilium-agent]`, `log: {of: cilium-operator, contains: \"...\"}`",
+            ),
         );
         return None;
     }

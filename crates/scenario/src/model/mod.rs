@@ -15,9 +15,12 @@ pub use cidr_ref::{At, CidrRef, CidrSource};
 pub use cilium::{CiliumSetup, IpamConfig, IpamMode};
 pub use cluster::{ClusterShape, IpFamily, NodeRef};
 pub use expect::{
-    AgentMatcher, Check, CidrMatcher, Expect, IpMatcher, Quantity, Reach, Since, Span, StatusMatcher, Timing, ValueMatcher,
+    AgentMatcher, Check, CidrMatcher, Expect, IpMatcher, Quantity, Reach, Since, Span, StatusMatcher, Timing,
+    ValueMatcher,
 };
-pub use step::{Action, Component, ExecStep, ObjectName, ObjectRef, PatchStep, RestartItem, RestartTarget, Step, WaitFor};
+pub use step::{
+    Action, Component, ExecStep, ObjectName, ObjectRef, PatchStep, RestartItem, RestartTarget, Step, WaitFor,
+};
 pub use template::{NodePart, NodeTemplate, Template, TemplatePart, Variable};
 pub use version::VersionRange;
 pub use workload::{PodSet, Workload};

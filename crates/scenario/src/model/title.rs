@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::step::{PatchStep, WaitFor};
 use super::{
-    Action, AgentMatcher, Check, CidrMatcher, Expect, IpMatcher, NodeRef, ObjectName, ObjectRef, Quantity, Reach, RestartItem,
-    RestartTarget, Since, Span, StatusMatcher, Step, Timing, ValueMatcher,
+    Action, AgentMatcher, Check, CidrMatcher, Expect, IpMatcher, NodeRef, ObjectName, ObjectRef, Quantity, Reach,
+    RestartItem, RestartTarget, Since, Span, StatusMatcher, Step, Timing, ValueMatcher,
 };
 
 impl Step {
@@ -117,7 +117,9 @@ impl fmt::Display for WaitFor {
         match self {
             Self::Settled(quiet) => write!(f, "wait until settled for {}", humantime::format_duration(*quiet)),
             Self::Ready(targets) => write!(f, "wait until ready: {}", join(targets)),
-            Self::Log { component, contains } => write!(f, "wait for log of {}: \"{}\"", component.as_str(), contains.text),
+            Self::Log { component, contains } => {
+                write!(f, "wait for log of {}: \"{}\"", component.as_str(), contains.text)
+            }
         }
     }
 }
@@ -172,7 +174,8 @@ impl fmt::Display for Check {
             Self::Pods { of, on: nodes, unchanged, count, ready, endpoints } => {
                 let unchanged = unchanged.as_ref().map(ToString::to_string);
                 let numbers = [("count", count), ("ready", ready), ("endpoints", endpoints)];
-                let numbers = numbers.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name} {value}")));
+                let numbers =
+                    numbers.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name} {value}")));
                 write!(f, "pods of {of}{} {}", on(nodes), join(unchanged.into_iter().chain(numbers)))
             }
             Self::Config(keys) => {

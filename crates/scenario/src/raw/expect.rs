@@ -272,7 +272,7 @@ pub(crate) struct PodsCheck {
 /// Since when.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "$shape", rename_all = "lowercase")]
-#[schemars(untagged)]
+#[schemars(rename = "Since", untagged)]
 pub(crate) enum Since {
     /// `true`: since the last roll-out.
     Flag(#[schemars(extend("const" = true))] bool),

@@ -12,7 +12,8 @@ pub(crate) use expect::{
 };
 pub(crate) use forms::{Json, OneOrMany, Text, Texts, Written};
 pub(crate) use step::{
-    ExecForm, LogForm, NodeOrName, PatchForm, RawAddNode, RawDeploy, RawRestart, RawStep, STEP_MODIFIERS, ScaleForm, WaitForm,
+    ExecForm, LogForm, NodeOrName, PatchForm, RawAddNode, RawDeploy, RawRestart, RawStep, STEP_MODIFIERS, ScaleForm,
+    WaitForm,
 };
 
 use schemars::JsonSchema;
@@ -46,6 +47,7 @@ pub(crate) struct RawScenario {
     pub(crate) clusters_reason: Field<String>,
     /// Diagnostics that are meant here: the code, and why.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = crate::schema::allowable()))]
     pub(crate) allow: Field<Entries<String>>,
     /// The cluster it needs.
     #[serde(default)]

@@ -26,4 +26,5 @@ pub use remove::{DeleteOptions, Deleted, Propagation};
 pub use resource::{Resource, ResourceInfo};
 pub use selectors::{FieldTerm, Operator, Requirement, Selection, parse_fields, parse_labels};
 pub use status::{Cause, Status};
+pub(crate) use strategy::{defaults, keep};
 pub use watch::{Change, ChangeKind, Subscription};

@@ -195,7 +195,6 @@ fn field_text(value: &Value, pointer: &str) -> Box<str> {
         Some(Value::Bool(flag)) => flag.to_string().into(),
         Some(Value::Number(number)) => number.to_string().into(),
         _ if pointer == "/spec/hostNetwork" || pointer == "/spec/unschedulable" => "false".into(),
-        _ if pointer == "/status/replicas" => "0".into(),
         _ => "".into(),
     }
 }

@@ -129,6 +129,30 @@ impl Store {
         (objects.filter(|o| selection.matches(&o.meta)).cloned().collect(), state.revision)
     }
 
+    /// As [`Store::list`], as it was at an earlier revision; 410 when that is forgotten.
+    pub fn list_at(
+        &self,
+        resource: Resource,
+        namespace: Option<&str>,
+        selection: &Selection,
+        revision: u64,
+    ) -> Result<Vec<Stored>, Status> {
+        let mut state = self.lock();
+        let later = state.history(resource).changes_since(revision)?;
+        let prefix = namespace.unwrap_or_default();
+        let mut objects: std::collections::BTreeMap<Box<str>, Stored> =
+            state.within(resource, prefix).map(|o| (o.meta.key(), o.clone())).collect();
+        for change in later.into_iter().rev() {
+            match change.previous {
+                Some(previous) => objects.insert(previous.meta.key(), previous),
+                None => objects.remove(&change.object.meta.key()),
+            };
+        }
+        let mut objects: Vec<Stored> = objects.into_values().collect();
+        objects.retain(|o| (prefix.is_empty() || *o.meta.namespace == *prefix) && selection.matches(&o.meta));
+        Ok(objects)
+    }
+
     /// Every object of a resource as `Added`, then every change: for controllers.
     pub fn subscribe(&self, resource: Resource) -> Subscription {
         let mut state = self.lock();
@@ -157,11 +181,6 @@ impl Store {
         let mut state = self.lock();
         let revision = state.revision;
         state.history(resource).compact(revision);
-    }
-
-    /// Ends every subscription of a resource, as when connections are lost. Controllers' own included.
-    pub fn drop_subscriptions(&self, resource: Resource) {
-        self.lock().history(resource).drop_subscribers();
     }
 
     /// Uid-like id from the store's seed.
@@ -268,7 +287,11 @@ impl Store {
         let metadata = metadata_of(&mut object);
         let given = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|v| !v.is_empty());
         if let Some(uid) = given("uid").filter(|uid| **uid != *old.meta.uid) {
-            let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old.meta.uid);
+            let key = if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
+            let why = format!(
+                "StorageError: invalid object, Code: 4, Key: /registry/{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                info.plural, old.meta.uid
+            );
             return Err(Status::conflict(info, name, &why));
         }
         match given("resourceVersion") {
@@ -278,7 +301,8 @@ impl Store {
             None if !info.unconditional && options.part != Part::Whole => {
                 let value = Value::from(0);
                 let cause = super::Cause::invalid("metadata.resourceVersion", &value, "must be specified for an update");
-                return Err(Status::invalid(info, name, &[cause]));
+                // Kubernetes names the resource rather than the kind here.
+                return Err(Status::invalid_kind(info.group, info.plural, name, &[cause]));
             }
             _ => {}
         }

@@ -229,7 +229,6 @@ static TABLE: [ResourceInfo; 21] = [
         singular: "replicaset",
         short: &["rs"],
         categories: &["all"],
-        fields: &[("status.replicas", "/status/replicas")],
         ..APPS
     },
     ResourceInfo {
@@ -322,6 +321,7 @@ static TABLE: [ResourceInfo; 21] = [
         plural: "ciliumidentities",
         singular: "ciliumidentity",
         short: &["ciliumid"],
+        status: true,
         ..CILIUM
     },
     ResourceInfo {

@@ -1,5 +1,6 @@
 //! Label and field selectors: parsing with Kubernetes' texts, and matching.
 
+use super::names;
 use super::object::Meta;
 use super::{Resource, Status};
 
@@ -101,22 +102,8 @@ fn number(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
-/// Splits at commas that stand outside parentheses.
-fn terms(text: &str) -> Vec<&str> {
-    let (mut out, mut depth, mut from) = (Vec::new(), 0u32, 0);
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                out.push(&text[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    out.push(&text[from..]);
-    out
+fn bad(why: String) -> Status {
+    Status::bad_request(why)
 }
 
 fn unparsable(why: impl std::fmt::Display) -> Status {
@@ -125,78 +112,156 @@ fn unparsable(why: impl std::fmt::Display) -> Status {
 
 /// Parses `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1,m<2`.
 pub fn parse_labels(text: &str) -> Result<Vec<Requirement>, Status> {
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    terms(text).into_iter().map(|term| requirement(term.trim())).collect()
+    let mut parser = Parser { tokens: tokens(text), at: 0 };
+    parser.selector()
 }
 
-fn requirement(term: &str) -> Result<Requirement, Status> {
-    let make = |key: &str, operator, values: Vec<String>| -> Result<Requirement, Status> {
-        let key = key.trim();
-        check_key(key)?;
-        for value in &values {
-            check_value(key, value)?;
+/// Words and signs, as Kubernetes' lexer cuts them.
+fn tokens(text: &str) -> Vec<&str> {
+    const SIGNS: &[char] = &['=', '!', '(', ')', ',', '>', '<'];
+    let mut out = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = if SIGNS.contains(&first) {
+            if rest.starts_with("==") || rest.starts_with("!=") { 2 } else { 1 }
+        } else {
+            rest.find(|c: char| SIGNS.contains(&c) || c.is_whitespace()).unwrap_or(rest.len())
+        };
+        out.push(&rest[..length]);
+        rest = rest[length..].trim_start();
+    }
+    out
+}
+
+struct Parser<'a> {
+    tokens: Vec<&'a str>,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> &'a str {
+        self.tokens.get(self.at).copied().unwrap_or_default()
+    }
+
+    fn next(&mut self) -> &'a str {
+        let token = self.peek();
+        self.at += 1;
+        token
+    }
+
+    fn selector(&mut self) -> Result<Vec<Requirement>, Status> {
+        let mut out = Vec::new();
+        if self.peek().is_empty() {
+            return Ok(out);
         }
-        Ok(Requirement { key: key.to_owned(), operator, values })
-    };
-    if let Some(key) = term.strip_prefix('!') {
-        return make(key, Operator::DoesNotExist, Vec::new());
-    }
-    if let Some((left, right)) = term.split_once("!=") {
-        return make(left, Operator::NotIn, vec![right.trim().to_owned()]);
-    }
-    if let Some((left, right)) = term.split_once("==").or_else(|| term.split_once('=')) {
-        return make(left, Operator::In, vec![right.trim().to_owned()]);
-    }
-    for (sign, operator) in [('>', Operator::GreaterThan), ('<', Operator::LessThan)] {
-        if let Some((left, right)) = term.split_once(sign) {
-            let right = right.trim();
-            if number(right).is_none() {
-                return Err(unparsable(format!(
-                    "values[0][{}]: Invalid value: {right:?}: for 'Gt', 'Lt' operators, the value must be an integer",
-                    left.trim()
-                )));
+        loop {
+            let token = self.peek();
+            if token != "!" && !is_word(token) {
+                return Err(bad(format!("found '{token}', expected: !, identifier, or 'end of string'")));
             }
-            return make(left, operator, vec![right.to_owned()]);
-        }
-    }
-    let mut words = term.splitn(2, char::is_whitespace);
-    let (key, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim());
-    if rest.is_empty() {
-        if key.is_empty() {
-            return Err(unparsable("found '', expected: !, identifier, or 'end of string'"));
-        }
-        return make(key, Operator::Exists, Vec::new());
-    }
-    let (operator, list) = match rest.strip_prefix("notin") {
-        Some(list) => (Operator::NotIn, list),
-        None => match rest.strip_prefix("in") {
-            Some(list) => (Operator::In, list),
-            None => {
-                let word = rest.split(char::is_whitespace).next().unwrap_or_default();
-                return Err(unparsable(format!("found '{word}', expected: in, notin, =, ==, !=, gt, lt")));
+            out.push(self.requirement()?);
+            match self.next() {
+                "" => return Ok(out),
+                "," => {
+                    let token = self.peek();
+                    if token != "!" && !is_word(token) {
+                        return Err(bad(format!("found '{token}', expected: identifier after ','")));
+                    }
+                }
+                other => return Err(bad(format!("found '{other}', expected: ',' or 'end of string'"))),
             }
-        },
-    };
-    let Some(list) = list.trim().strip_prefix('(').and_then(|l| l.strip_suffix(')')) else {
-        return Err(unparsable(format!("found '{}' expected: '('", list.trim())));
-    };
-    make(key, operator, list.split(',').map(|v| v.trim().to_owned()).collect())
-}
+        }
+    }
 
-fn check_key(key: &str) -> Result<(), Status> {
-    match super::names::qualified_name(key) {
-        Ok(()) => Ok(()),
-        Err(why) => Err(unparsable(format!("<nil>: Invalid value: {key:?}: {why}"))),
+    fn requirement(&mut self) -> Result<Requirement, Status> {
+        let absent = self.peek() == "!";
+        if absent {
+            self.at += 1;
+        }
+        let key = self.next();
+        if !is_word(key) {
+            return Err(unparsable(format!("found '{key}', expected: identifier")));
+        }
+        names::qualified_name(key)
+            .map_err(|why| unparsable(format!("key: Invalid value: {key:?}: {why}")))?;
+        let plain = |operator| Ok(Requirement { key: key.to_owned(), operator, values: Vec::new() });
+        if absent {
+            return plain(Operator::DoesNotExist);
+        }
+        if matches!(self.peek(), "" | ",") {
+            return plain(Operator::Exists);
+        }
+        let operator = match self.next() {
+            "in" => Operator::In,
+            "notin" => Operator::NotIn,
+            "=" | "==" => return self.single(key, Operator::In),
+            "!=" => return self.single(key, Operator::NotIn),
+            ">" | "gt" => return self.single(key, Operator::GreaterThan),
+            "<" | "lt" => return self.single(key, Operator::LessThan),
+            other => {
+                return Err(unparsable(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")));
+            }
+        };
+        let values = self.values()?;
+        finish(key, operator, values)
+    }
+
+    /// An empty value is one, too: `a=`.
+    fn single(&mut self, key: &str, operator: Operator) -> Result<Requirement, Status> {
+        let value = match self.peek() {
+            "" | "," => "",
+            word if is_word(word) => self.next(),
+            other => return Err(unparsable(format!("found '{other}', expected: identifier"))),
+        };
+        finish(key, operator, vec![value.to_owned()])
+    }
+
+    fn values(&mut self) -> Result<Vec<String>, Status> {
+        let open = self.next();
+        if open != "(" {
+            return Err(unparsable(format!("found '{open}' expected: '('")));
+        }
+        let mut out = Vec::new();
+        loop {
+            match self.next() {
+                ")" => {
+                    out.push(String::new());
+                    break;
+                }
+                "," => out.push(String::new()),
+                word if is_word(word) => {
+                    out.push(word.to_owned());
+                    match self.next() {
+                        ")" => break,
+                        "," => {}
+                        other => return Err(unparsable(format!("found '{other}', expected: ',' or ')'"))),
+                    }
+                }
+                other => return Err(unparsable(format!("found '{other}', expected: ',', or identifier"))),
+            }
+        }
+        // Kubernetes keeps them as a set.
+        out.sort();
+        out.dedup();
+        Ok(out)
     }
 }
 
-fn check_value(key: &str, value: &str) -> Result<(), Status> {
-    match super::names::label_value(value) {
-        Ok(()) => Ok(()),
-        Err(why) => Err(unparsable(format!("values[0][{key}]: Invalid value: {value:?}: {why}"))),
+fn is_word(token: &str) -> bool {
+    !token.is_empty() && !matches!(token, "=" | "==" | "!=" | "!" | "(" | ")" | "," | ">" | "<")
+}
+
+fn finish(key: &str, operator: Operator, values: Vec<String>) -> Result<Requirement, Status> {
+    for (at, value) in values.iter().enumerate() {
+        if matches!(operator, Operator::GreaterThan | Operator::LessThan) && number(value).is_none() {
+            return Err(unparsable(format!(
+                "values[{at}]: Invalid value: {value:?}: for 'Gt', 'Lt' operators, the value must be an integer"
+            )));
+        }
+        names::label_value(value)
+            .map_err(|why| unparsable(format!("values[{at}][{key}]: Invalid value: {value:?}: {why}")))?;
     }
+    Ok(Requirement { key: key.to_owned(), operator, values })
 }
 
 /// Parses `a=b,c!=d` and checks that the resource has such fields.
@@ -211,18 +276,67 @@ pub fn parse_fields(resource: Resource, text: &str) -> Result<Vec<FieldTerm>, St
         } else {
             return Err(Status::bad_request(format!("invalid selector: '{text}'; can't understand '{term}'")));
         };
+        let plain = info.fields.is_empty() && !info.custom;
         let known = field == "metadata.name"
-            || (field == "metadata.namespace" && (info.namespaced || info.custom))
+            || (field == "metadata.namespace" && (info.namespaced || plain))
             || info.fields.iter().any(|(l, _)| *l == field);
         if !known {
-            let message = if info.custom {
-                format!("field label not supported: {field}")
+            return Err(Status::bad_request(if plain {
+                format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
             } else {
                 format!("field label not supported: {field}")
-            };
-            return Err(Status::bad_request(message));
+            }));
         }
         out.push(FieldTerm { field: field.to_owned(), equal, value: value.to_owned() });
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn object(labels: &[(&str, &str)]) -> Meta {
+        let labels: serde_json::Map<String, serde_json::Value> =
+            labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
+        Meta::read(Resource::Pod, 1, &serde_json::json!({"metadata": {"name": "p", "namespace": "d", "labels": labels}}))
+    }
+
+    #[rstest]
+    #[case("", true)]
+    #[case("app=web", true)]
+    #[case("app==web,tier!=db", true)]
+    #[case("app in (api, web)", true)]
+    #[case("app notin (api,web)", false)]
+    #[case("missing notin (x)", true)]
+    #[case("app", true)]
+    #[case("!app", false)]
+    #[case("!missing", true)]
+    #[case("count>3,count<10", true)]
+    #[case("count>7", false)]
+    #[case("app=", false)]
+    fn labels_select(#[case] selector: &str, #[case] selected: bool) {
+        let selection = Selection::parse(Resource::Pod, selector, "").unwrap();
+        assert_eq!(selection.matches(&object(&[("app", "web"), ("count", "7")])), selected);
+    }
+
+    #[rstest]
+    #[case("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt")]
+    #[case("a=b c", "found 'c', expected: ',' or 'end of string'")]
+    #[case("=", "found '=', expected: !, identifier, or 'end of string'")]
+    #[case("a in b", "unable to parse requirement: found 'b' expected: '('")]
+    #[case("a in (b", "unable to parse requirement: found '', expected: ',' or ')'")]
+    #[case("a,", "found '', expected: identifier after ','")]
+    fn nonsense_is_told_as_kubernetes_tells_it(#[case] selector: &str, #[case] message: &str) {
+        assert_eq!(parse_labels(selector).unwrap_err().message, message);
+    }
+
+    #[test]
+    fn fields_select_by_what_the_kind_has() {
+        let selection = Selection::parse(Resource::Pod, "", "metadata.name=p,status.phase!=Running").unwrap();
+        assert!(selection.matches(&object(&[])));
+        assert!(parse_fields(Resource::Pod, "spec.foo=1").is_err());
+    }
 }

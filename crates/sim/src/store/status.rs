@@ -16,6 +16,8 @@ pub struct Status {
     pub message: String,
     /// `details`, where there are any.
     pub details: Option<Value>,
+    /// `metadata.continue`: how an expired list can go on all the same.
+    pub list_continue: Option<String>,
 }
 
 /// One field's fault in an `Invalid` answer.
@@ -97,7 +99,7 @@ fn go_value(value: &Value) -> String {
 impl Status {
     /// Any code, reason and text, without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
-        Status { code, reason, message: message.into(), details: None }
+        Status { code, reason, message: message.into(), details: None, list_continue: None }
     }
 
     fn about(code: u16, reason: &'static str, info: &ResourceInfo, name: &str, message: String) -> Status {
@@ -147,14 +149,18 @@ impl Status {
 
     /// 422 with every cause.
     pub fn invalid(info: &ResourceInfo, name: &str, causes: &[Cause]) -> Status {
+        Status::invalid_kind(info.group, info.kind, name, causes)
+    }
+
+    /// 422 of something that is no resource of its own: `ListOptions.meta.k8s.io`.
+    pub fn invalid_kind(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Status {
         let texts: Vec<String> = causes.iter().map(Cause::text).collect();
         let list = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        let qualified =
-            if info.group.is_empty() { info.kind.to_owned() } else { format!("{}.{}", info.kind, info.group) };
-        let mut details = details(name, info.group, info.kind);
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let mut details = details(name, group, kind);
         if let Value::Object(map) = &mut details {
             let causes: Vec<Value> = causes
                 .iter()
@@ -204,7 +210,8 @@ impl Status {
         let mut body = Map::new();
         body.insert("kind".into(), "Status".into());
         body.insert("apiVersion".into(), "v1".into());
-        body.insert("metadata".into(), json!({}));
+        let metadata = self.list_continue.as_ref().map_or_else(|| json!({}), |token| json!({"continue": token}));
+        body.insert("metadata".into(), metadata);
         body.insert("status".into(), "Failure".into());
         body.insert("message".into(), self.message.clone().into());
         if !self.reason.is_empty() {

@@ -106,11 +106,6 @@ impl History {
         self.floor = self.floor.max(revision);
     }
 
-    /// Ends every subscription: what a dropped connection looks like.
-    pub(super) fn drop_subscribers(&mut self) {
-        self.subscribers.clear();
-    }
-
     pub(super) fn since(&self, revision: u64) -> Result<impl Iterator<Item = &Change>, Status> {
         if revision < self.floor {
             return Err(Status::expired(format!("too old resource version: {revision} ({})", self.floor + 1)));

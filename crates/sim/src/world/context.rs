@@ -50,7 +50,7 @@ pub(crate) enum Signal {
     /// A pod's sandbox is gone.
     SandboxGone { pod: Name, node: Name },
     /// The init container `config` of an agent's pod has run.
-    Configured { pod: Name, node: Name },
+    Configured { pod: Name },
     /// A process has started.
     Started { pod: Name, node: Name, program: Program },
     /// It is told to end, or has ended, and does nothing any more.

@@ -72,8 +72,6 @@ impl Default for Pace {
 
 /// How long the others go on without news from a kubelet (kube-controller-manager `--node-monitor-grace-period`, 1.32 and later).
 pub(crate) const NODE_GRACE: Duration = Duration::from_secs(50);
-/// How long pods stay on a node that is unreachable (admission's default toleration).
-pub(crate) const EVICTION: Duration = Duration::from_secs(300);
 /// How long pods of a deleted Node are left (kube-controller-manager's podgc: two of its 20 s rounds).
 pub(crate) const POD_GC: Duration = Duration::from_secs(40);
 /// The first wait of CrashLoopBackOff; it doubles up to [`BACK_OFF_MOST`].

@@ -5,17 +5,17 @@ use std::time::Duration;
 /// splitmix64. Everything that real life leaves open (who is first, how long something takes) is drawn from here, so that a seed
 /// repeats a run.
 #[derive(Debug, Clone)]
-pub struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
     /// The same seed gives the same draws.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         // The store seeds its ids with the plain seed.
         Self(seed ^ 0x5851_f42d_4c95_7f2d)
     }
 
     /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,19 +24,19 @@ impl Rng {
     }
 
     /// A number below `bound`; 0 when there is none.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound).unwrap_or(u64::MAX);
         usize::try_from(self.bits().checked_rem(bound).unwrap_or_default()).unwrap_or_default()
     }
 
     /// A duration between the two, in steps of a microsecond.
-    pub fn between(&mut self, (least, most): (Duration, Duration)) -> Duration {
+    pub(crate) fn between(&mut self, (least, most): (Duration, Duration)) -> Duration {
         let span = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(u64::MAX).saturating_add(1);
         least + Duration::from_micros(self.bits() % span)
     }
 
     /// Puts a list into a random order.
-    pub fn shuffle<T>(&mut self, list: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
         for last in (1..list.len()).rev() {
             list.swap(last, self.below(last + 1));
         }

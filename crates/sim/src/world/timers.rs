@@ -12,20 +12,29 @@ use super::Task;
 pub(crate) struct Timers {
     queue: BTreeMap<(Instant, u64), Task>,
     asked: u64,
-    speed: f64,
+    /// How many times shorter than real every wait is; none for real ones.
+    speed: Option<f64>,
+    began: Instant,
 }
 
 impl Timers {
-    /// `speed`: how many times shorter than real every wait is.
+    /// `speed`: how many times shorter than real every wait is. What is no such number counts as 1.
     pub(crate) fn new(speed: f64) -> Self {
-        let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
-        Self { queue: BTreeMap::new(), asked: 0, speed }
+        let speed = Some(speed).filter(|speed| speed.is_finite() && *speed > 0.0 && (speed - 1.0).abs() > f64::EPSILON);
+        Self { queue: BTreeMap::new(), asked: 0, speed, began: Instant::now() }
     }
 
     /// Does `task` in `delay`.
     pub(crate) fn after(&mut self, delay: Duration, task: Task) {
         self.asked += 1;
-        self.queue.insert((Instant::now() + delay.div_f64(self.speed), self.asked), task);
+        let wait = self.speed.map_or(delay, |speed| delay.div_f64(speed));
+        self.queue.insert((Instant::now() + wait, self.asked), task);
+    }
+
+    /// The world's own time: runs `speed` times as fast as the clock.
+    pub(crate) fn now(&self) -> Duration {
+        let passed = self.began.elapsed();
+        self.speed.map_or(passed, |speed| passed.mul_f64(speed))
     }
 
     /// When the next is due.

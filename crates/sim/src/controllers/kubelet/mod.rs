@@ -322,7 +322,7 @@ impl Kubelets {
         let Some(container) = local.inits.get_mut(index) else { return };
         container.complete(&now);
         if local.view.program() == Program::Agent && container.name == cilium::components::CONFIG_INIT_CONTAINER {
-            cx.signals.push_back(Signal::Configured { pod: uid.clone(), node: local.node.clone() });
+            cx.signals.push_back(Signal::Configured { pod: uid.clone() });
         }
         let life = local.life;
         // Each start shows in real life; with thousands of agents only the first and the last do here.
@@ -541,6 +541,11 @@ impl Local {
         &self.key
     }
 
+    /// Its pod's UID.
+    pub(crate) fn uid(&self) -> &Name {
+        &self.uid
+    }
+
     /// The node that it is on.
     pub(crate) fn node(&self) -> &Name {
         &self.node
@@ -549,6 +554,16 @@ impl Local {
     /// Whether it uses the node's network.
     pub(crate) fn host_network(&self) -> bool {
         self.view.host_network
+    }
+
+    /// Whether it is on its way out.
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.deleting
+    }
+
+    /// Whether its kubelet asks it how it is.
+    pub(crate) fn is_probed(&self) -> bool {
+        self.view.has_probe()
     }
 
     /// Its own addresses.
@@ -564,10 +579,5 @@ impl Local {
     /// Names of its containers, and whether each runs.
     pub(crate) fn containers(&self) -> impl Iterator<Item = (&str, bool)> {
         self.containers.iter().map(|container| (container.name.as_str(), container.is_running()))
-    }
-
-    /// Names of its init containers.
-    pub(crate) fn init_containers(&self) -> impl Iterator<Item = &str> {
-        self.inits.iter().map(|container| container.name.as_str())
     }
 }

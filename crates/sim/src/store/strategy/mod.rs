@@ -59,10 +59,31 @@ pub(super) fn prepare_update(
     old: &Value,
     part: Part,
 ) -> Result<(), Status> {
+    if part == Part::Whole {
+        return Ok(());
+    }
+    keep(resource, object, old, part);
+    defaults::apply(resource, object);
+    if resource == Resource::Service && part == Part::Main {
+        service::allocate(context, object, Some(old))?;
+    }
+    if resource == Resource::Pod {
+        pod::keep_old(object, old);
+    }
+    Ok(())
+}
+
+/// Fills in what is not given, as every write through the API does.
+pub(crate) fn defaults(resource: Resource, object: &mut Value) {
+    defaults::apply(resource, object);
+}
+
+/// Puts back what a write of this part does not change.
+pub(crate) fn keep(resource: Resource, object: &mut Value, old: &Value, part: Part) {
     let info = resource.info();
     match part {
-        Part::Whole => return Ok(()),
-        Part::Main if info.status => keep(object, old, "status"),
+        Part::Whole => {}
+        Part::Main if info.status => keep_field(object, old, "status"),
         Part::Main => {}
         Part::Status => {
             let status = object.get("status").cloned();
@@ -86,17 +107,9 @@ pub(super) fn prepare_update(
             }
         }
     }
-    defaults::apply(resource, object);
-    if resource == Resource::Service && part == Part::Main {
-        service::allocate(context, object, Some(old))?;
-    }
-    if resource == Resource::Pod {
-        pod::keep_old(object, old);
-    }
-    Ok(())
 }
 
-fn keep(object: &mut Value, old: &Value, key: &str) {
+fn keep_field(object: &mut Value, old: &Value, key: &str) {
     if let Some(map) = object.as_object_mut() {
         match old.get(key) {
             Some(value) => map.insert(key.to_owned(), value.clone()),

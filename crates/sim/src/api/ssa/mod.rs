@@ -1,0 +1,9 @@
+//! Field ownership: `metadata.managedFields` and server-side apply.
+//!
+//! The rules are those of sigs.k8s.io/structured-merge-diff, over flat sets of field paths.
+
+mod fields;
+mod managers;
+mod typed;
+
+pub(crate) use managers::{Manager, Ownership};

@@ -1,0 +1,195 @@
+//! What a fresh kind cluster without a CNI plugin has.
+
+use serde_json::{Value, json};
+
+use super::{Context, Machine, Name, Shape};
+use crate::store::{Part, Resource, WriteOptions};
+
+fn create(cx: &Context, resource: Resource, namespace: &str, object: Value) {
+    let made = cx.store.create(resource, namespace, object, &WriteOptions { part: Part::Whole, dry_run: false });
+    debug_assert!(made.is_ok(), "{resource:?}: {made:?}");
+}
+
+/// Namespaces, kube-proxy, CoreDNS and the `kubernetes` Service.
+pub(crate) fn furnish(cx: &Context, shape: &Shape) {
+    for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+        create(cx, Resource::Namespace, "", json!({"metadata": {"name": name}}));
+    }
+    for name in ["coredns", "kube-proxy"] {
+        create(cx, Resource::ServiceAccount, "kube-system", json!({"metadata": {"name": name}}));
+    }
+    create(
+        cx,
+        Resource::Service,
+        "default",
+        json!({
+            "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {"ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}], "type": "ClusterIP"},
+        }),
+    );
+    create(
+        cx,
+        Resource::Service,
+        "kube-system",
+        json!({
+            "metadata": {
+                "name": "kube-dns",
+                "labels": {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"},
+            },
+            "spec": {
+                "ports": [
+                    {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
+                    {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
+                    {"name": "metrics", "port": 9153, "protocol": "TCP", "targetPort": 9153},
+                ],
+                "selector": {"k8s-app": "kube-dns"},
+            },
+        }),
+    );
+    create(
+        cx,
+        Resource::ConfigMap,
+        "kube-system",
+        json!({
+            "metadata": {"name": "kubeadm-config"},
+            "data": {"ClusterConfiguration": format!(
+                "apiServer: {{}}\nclusterName: {}\nkind: ClusterConfiguration\nkubernetesVersion: {}\nnetworking:\n  podSubnet: {}\n  serviceSubnet: {}\n",
+                shape.name, shape.kubernetes, shape.pod_subnet, shape.service_subnet
+            )},
+        }),
+    );
+    create(
+        cx,
+        Resource::ConfigMap,
+        "kube-system",
+        json!({
+            "metadata": {"name": "coredns"},
+            "data": {"Corefile": ".:53 {\n    errors\n    health\n    ready\n    kubernetes cluster.local\n    forward . /etc/resolv.conf\n    cache 30\n}\n"},
+        }),
+    );
+    create(cx, Resource::DaemonSet, "kube-system", kube_proxy(shape));
+    create(cx, Resource::Deployment, "kube-system", coredns());
+}
+
+fn kube_proxy(shape: &Shape) -> Value {
+    json!({
+        "metadata": {"name": "kube-proxy", "labels": {"k8s-app": "kube-proxy"}},
+        "spec": {
+            "selector": {"matchLabels": {"k8s-app": "kube-proxy"}},
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
+            "template": {
+                "metadata": {"labels": {"k8s-app": "kube-proxy"}},
+                "spec": {
+                    "hostNetwork": true,
+                    "nodeSelector": {"kubernetes.io/os": "linux"},
+                    "priorityClassName": "system-node-critical",
+                    "serviceAccountName": "kube-proxy",
+                    "tolerations": [{"operator": "Exists"}],
+                    "containers": [{
+                        "name": "kube-proxy",
+                        "image": format!("registry.k8s.io/kube-proxy:{}", shape.kubernetes),
+                        "command": ["/usr/local/bin/kube-proxy", "--config=/var/lib/kube-proxy/config.conf"],
+                    }],
+                },
+            },
+        },
+    })
+}
+
+fn coredns() -> Value {
+    let probe = |path: &str, port: u16| json!({"httpGet": {"path": path, "port": port, "scheme": "HTTP"}});
+    json!({
+        "metadata": {"name": "coredns", "labels": {"k8s-app": "kube-dns"}},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": "25%"}},
+            "template": {
+                "metadata": {"labels": {"k8s-app": "kube-dns"}},
+                "spec": {
+                    "dnsPolicy": "Default",
+                    "nodeSelector": {"kubernetes.io/os": "linux"},
+                    "priorityClassName": "system-cluster-critical",
+                    "serviceAccountName": "coredns",
+                    "tolerations": [
+                        {"key": "CriticalAddonsOnly", "operator": "Exists"},
+                        {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
+                    ],
+                    "containers": [{
+                        "name": "coredns",
+                        "image": "registry.k8s.io/coredns/coredns:v1.12.1",
+                        "args": ["-conf", "/etc/coredns/Corefile"],
+                        "ports": [
+                            {"containerPort": 53, "name": "dns", "protocol": "UDP"},
+                            {"containerPort": 53, "name": "dns-tcp", "protocol": "TCP"},
+                        ],
+                        "livenessProbe": probe("/health", 8080),
+                        "readinessProbe": probe("/ready", 8181),
+                    }],
+                },
+            },
+        },
+    })
+}
+
+/// The control plane's static pods, as their kubelet mirrors them.
+pub(crate) fn static_pods(cx: &mut Context, node: &Name, machine: &Machine, version: &str) {
+    let Some(owner) = cx.store.find(Resource::Node, "", node) else { return };
+    let now = cx.stamp();
+    let ips: Vec<Value> = machine.addresses.iter().map(|ip| json!({"ip": ip.to_string()})).collect();
+    let first = machine.addresses.first().map(ToString::to_string).unwrap_or_default();
+    for component in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+        let name = format!("{component}-{node}");
+        if cx.store.find(Resource::Pod, "kube-system", &name).is_some() {
+            continue;
+        }
+        let image = match component {
+            "etcd" => "registry.k8s.io/etcd:3.6.5-0".to_owned(),
+            _ => format!("registry.k8s.io/{component}:{version}"),
+        };
+        let condition =
+            |kind: &str| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+        let conditions =
+            ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition);
+        let pod = json!({
+            "metadata": {
+                "name": name,
+                "labels": {"component": component, "tier": "control-plane"},
+                "annotations": {
+                    "kubernetes.io/config.hash": owner.meta.uid.replace('-', ""),
+                    "kubernetes.io/config.mirror": owner.meta.uid.replace('-', ""),
+                    "kubernetes.io/config.seen": now,
+                    "kubernetes.io/config.source": "file",
+                },
+                "ownerReferences": [{"apiVersion": "v1", "controller": true, "kind": "Node", "name": **node, "uid": owner.meta.uid}],
+            },
+            "spec": {
+                "hostNetwork": true,
+                "nodeName": **node,
+                "priorityClassName": "system-node-critical",
+                "tolerations": [{"effect": "NoExecute", "operator": "Exists"}],
+                "containers": [{"name": component, "image": image, "command": [component]}],
+            },
+            "status": {
+                "phase": "Running",
+                "hostIP": first,
+                "hostIPs": ips,
+                "podIP": first,
+                "podIPs": ips,
+                "startTime": now,
+                "conditions": conditions,
+                "containerStatuses": [{
+                    "name": component,
+                    "image": image,
+                    "imageID": "",
+                    "ready": true,
+                    "restartCount": 0,
+                    "started": true,
+                    "state": {"running": {"startedAt": now}},
+                    "lastState": {},
+                }],
+            },
+        });
+        create(cx, Resource::Pod, "kube-system", pod);
+    }
+}

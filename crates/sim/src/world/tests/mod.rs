@@ -1,0 +1,5 @@
+//! The world as a whole, in virtual time.
+
+mod lab;
+mod life;
+mod switch;

@@ -1,0 +1,84 @@
+//! Real clusters. `cargo test --package xtask --test kind -- --ignored --test-threads=1`, with Docker, kind and helm at hand.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use xshell::{Shell, cmd};
+
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Containers, networks and volumes of Docker, one a line.
+fn docker_state() -> String {
+    let shell = Shell::new().unwrap();
+    let containers = cmd!(shell, "docker ps -aq").quiet().read().unwrap();
+    let networks = cmd!(shell, "docker network ls -q").quiet().read().unwrap();
+    let volumes = cmd!(shell, "docker volume ls -q").quiet().read().unwrap();
+    let mut lines: Vec<&str> = [containers.as_str(), &networks, &volumes].into_iter().flat_map(str::lines).collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test drives the built command and kills it")]
+fn start(arguments: &[&str]) -> Child {
+    Command::new(XTASK)
+        .args(arguments)
+        .current_dir(root())
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+/// Reads the run's output until a line has `text`.
+fn until(child: &mut Child, text: &str) {
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    for line in lines {
+        if line.unwrap().contains(text) {
+            return;
+        }
+    }
+    panic!("the run ended without a line with {text:?}");
+}
+
+/// A run that is killed in each of its phases leaves nothing once `clean` has run.
+#[test]
+#[ignore = "needs docker, kind and helm"]
+fn what_sigkill_leaves_is_removed() {
+    let before = docker_state();
+    for moment in ["create", "install", "deploy alpine", "restart cilium-operator"] {
+        let mut run = start(&["e2e", "cidr-change-ignored", "--cluster", "kind"]);
+        until(&mut run, moment);
+        run.kill().unwrap();
+        run.wait().unwrap();
+        let clean = start(&["clean"]).wait_with_output().unwrap();
+        assert!(clean.status.success(), "{}", String::from_utf8_lossy(&clean.stdout));
+        assert_eq!(docker_state(), before, "killed at {moment:?}");
+    }
+}
+
+/// An expectation that is wrong is reported with the node, both values and the next command; evidence is there.
+#[test]
+#[ignore = "needs docker, kind and helm"]
+fn a_wrong_expectation_is_told_with_its_node_and_both_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = dir.path().join("wrong.yaml");
+    let text = "name: wrong\nsummary: An expectation that is not so.\nsteps:\n  - expect:\n      operatorStatus: {every: {error: \"allocator full\"}}\n      within: 5s\n";
+    std::fs::write(&scenario, text).unwrap();
+    let report = dir.path().join("report");
+    let run = start(&["e2e", scenario.to_str().unwrap(), "--cluster", "kind", "--report-dir", report.to_str().unwrap()]);
+    let output = run.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    for text in ["-worker2", "allocator full", "clear", "cargo xtask e2e wrong", "wrong.yaml:4"] {
+        assert!(stdout.contains(text), "{text} is not in:\n{stdout}");
+    }
+    for file in ["history/CiliumNode.ndjson", "cilium-config.json", "objects/Pod.json", "helm-values.json"] {
+        assert!(report.join("wrong").join(file).is_file(), "{file} is missing");
+    }
+}

@@ -1,0 +1,82 @@
+//! Which kind of cluster, and what has to be in order before one is made.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use cluster::existing::Context;
+use cluster::{ExistingProvider, KindProvider, Provider, Settings, Sweep};
+use engine::Plan;
+use events::ClusterKind;
+
+use crate::cli::{ClusterChoice, E2e, Sources};
+use crate::outcome::BadInput;
+use crate::project;
+
+/// The kind of cluster that was chosen.
+pub(crate) struct Chosen {
+    pub(crate) kind: ClusterKind,
+    /// In a line.
+    pub(crate) why: String,
+    settings: Arc<Settings>,
+}
+
+/// Settings from flags and the environment, with the ledger in this project's target folder.
+pub(crate) fn settings(sources: &Sources) -> Result<Arc<Settings>> {
+    let mut settings = Settings::from_env(|name| match name {
+        "IPAM_E2E_NODE_IMAGE" => sources.node_image.clone(),
+        "IPAM_E2E_CHART_DIR" => sources.chart_dir.as_ref().map(ToString::to_string),
+        "IPAM_E2E_CHART_REPO" => sources.chart_repo.clone(),
+        "IPAM_E2E_REGISTRY_MIRROR" => sources.registry_mirror.clone(),
+        other => std::env::var(other).ok(),
+    })
+    .map_err(|error| BadInput(error.to_string()))?;
+    if std::env::var("IPAM_E2E_LEDGER_DIR").map_or(true, |dir| dir.trim().is_empty()) {
+        settings.ledger_dir = project::state_dir().join("ledger");
+    }
+    Ok(Arc::new(settings))
+}
+
+/// Chooses a kind of cluster.
+pub(crate) fn choose(args: &E2e) -> Result<Chosen> {
+    let settings = settings(&args.sources)?;
+    let (kind, why) = match args.cluster {
+        ClusterChoice::Kind => (ClusterKind::Kind, "--cluster kind".to_owned()),
+        ClusterChoice::Existing => match &args.context {
+            Some(context) => (ClusterKind::Existing, format!("--cluster existing --context {context}")),
+            None => {
+                let text = "--cluster existing needs --context NAME: the ambient context is never used";
+                return Err(BadInput(text.to_owned()).into());
+            }
+        },
+        ClusterChoice::Auto => (ClusterKind::Kind, "--cluster auto: kind is the only kind that needs no context".to_owned()),
+    };
+    if args.context.is_some() && kind != ClusterKind::Existing {
+        return Err(BadInput("--context is for --cluster existing".to_owned()).into());
+    }
+    Ok(Chosen { kind, why, settings })
+}
+
+impl Chosen {
+    /// Removes what killed runs left and looks for what is missing here, before anything is made.
+    pub(crate) async fn prepare(&self, args: &E2e, plans: &[Plan]) -> Result<Box<dyn Provider>> {
+        match self.kind {
+            ClusterKind::Kind => {
+                let report = crate::cmd::doctor::look(self.settings.clone(), &args.cilium, plans).await;
+                crate::cmd::doctor::refuse(&report)?;
+                let swept = cluster::clean(self.settings.clone(), Sweep::Remnants).await?;
+                for name in &swept.removed {
+                    println!("removed what an earlier run left: {name}");
+                }
+                for error in &swept.failed {
+                    eprintln!("warning: {error}");
+                }
+                Ok(Box::new(KindProvider::new(self.settings.clone())))
+            }
+            ClusterKind::Existing => {
+                let context = Context { name: args.context.clone().unwrap_or_default(), kubeconfig: None };
+                Ok(Box::new(ExistingProvider::new(self.settings.clone(), context)))
+            }
+            ClusterKind::Sim => Err(BadInput("there is no sim in this version".to_owned()).into()),
+        }
+    }
+}
