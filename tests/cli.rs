@@ -1,5 +1,7 @@
 //! The built command, as a user types it, without Docker and without a cluster.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it needs by failing")]
+
 use std::path::Path;
 
 use rstest::rstest;
@@ -98,13 +100,24 @@ fn all_problems_of_all_files_are_reported_at_once() {
         "one.yaml",
         "name: one\nsummary: a typing error\ncilium: {ipam: {mode: cluster-role}}\nworkloads: {alpine: {}}\nsteps:\n  - deploy: alpin\n  - restrat: alpine\n",
     );
-    write("two.yaml", "name: two\nsummary: a range that is none\ncilium: {ipam: {clusterPoolIPv4PodCIDRList: [10.0.0.0/33]}}\nsteps:\n  - backup: cilium-config\n");
+    write(
+        "two.yaml",
+        "name: two\nsummary: a range that is none\ncilium: {ipam: {clusterPoolIPv4PodCIDRList: [10.0.0.0/33]}}\nsteps:\n  - backup: cilium-config\n",
+    );
     write("three.yaml", "");
     let answer = run_in(dir.path(), &["e2e", "./one.yaml", "./two.yaml", "./three.yaml", "--cluster", "kind"]);
     assert_eq!(answer.code, 2, "{}", answer.stderr);
     for text in [
-        "one.yaml:3:", "cluster-pool", "one.yaml:6:", "alpine", "one.yaml:7:", "restart", "two.yaml:3:", "10.0.0.0/33",
-        "three.yaml", "no cluster was touched",
+        "one.yaml:3:",
+        "cluster-pool",
+        "one.yaml:6:",
+        "alpine",
+        "one.yaml:7:",
+        "restart",
+        "two.yaml:3:",
+        "10.0.0.0/33",
+        "three.yaml",
+        "no cluster was touched",
     ] {
         assert!(answer.stderr.contains(text), "{text} is not in:\n{}", answer.stderr);
     }

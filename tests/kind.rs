@@ -1,5 +1,7 @@
 //! Real clusters. `cargo test --package xtask --test kind -- --ignored --test-threads=1`, with Docker, kind and helm at hand.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it needs by failing")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -71,7 +73,8 @@ fn a_wrong_expectation_is_told_with_its_node_and_both_values() {
     let text = "name: wrong\nsummary: An expectation that is not so.\nsteps:\n  - expect:\n      operatorStatus: {every: {error: \"allocator full\"}}\n      within: 5s\n";
     std::fs::write(&scenario, text).unwrap();
     let report = dir.path().join("report");
-    let run = start(&["e2e", scenario.to_str().unwrap(), "--cluster", "kind", "--report-dir", report.to_str().unwrap()]);
+    let run =
+        start(&["e2e", scenario.to_str().unwrap(), "--cluster", "kind", "--report-dir", report.to_str().unwrap()]);
     let output = run.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stdout}");

@@ -48,7 +48,9 @@ pub(crate) fn choose(args: &E2e) -> Result<Chosen> {
                 return Err(BadInput(text.to_owned()).into());
             }
         },
-        ClusterChoice::Auto => (ClusterKind::Kind, "--cluster auto: kind is the only kind that needs no context".to_owned()),
+        ClusterChoice::Auto => {
+            (ClusterKind::Kind, "--cluster auto: kind is the only kind that needs no context".to_owned())
+        }
     };
     if args.context.is_some() && kind != ClusterKind::Existing {
         return Err(BadInput("--context is for --cluster existing".to_owned()).into());

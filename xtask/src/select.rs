@@ -45,7 +45,9 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
 
     let patterns = names
         .iter()
-        .map(|name| glob::Pattern::new(name).map_err(|error| BadInput(format!("\"{name}\" is not a glob: {error}")).into()))
+        .map(|name| {
+            glob::Pattern::new(name).map_err(|error| BadInput(format!("\"{name}\" is not a glob: {error}")).into())
+        })
         .collect::<Result<Vec<_>>>()?;
     let known: Vec<String> = scenarios.iter().map(|s| s.name.clone()).collect();
     let broken = |name: &str| files.iter().any(|path| path.file_stem() == Some(name));
@@ -53,12 +55,16 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
         if !known.iter().any(|one| pattern.matches(one)) && !broken(name) {
             let near = known.iter().min_by_key(|one| strsim::damerau_levenshtein(one, name));
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            return Err(NothingSelected(format!("no scenario matches \"{name}\"{hint} `cargo xtask list` shows them all")).into());
+            return Err(NothingSelected(format!(
+                "no scenario matches \"{name}\"{hint} `cargo xtask list` shows them all"
+            ))
+            .into());
         }
     }
     let by_path = |scenario: &Scenario| paths.iter().any(|path| Utf8Path::new(path) == scenario.source.path);
     scenarios.retain(|scenario| {
-        let named = selection.scenarios.is_empty() || by_path(scenario) || patterns.iter().any(|p| p.matches(&scenario.name));
+        let named =
+            selection.scenarios.is_empty() || by_path(scenario) || patterns.iter().any(|p| p.matches(&scenario.name));
         let tagged = selection.tag.is_empty() || scenario.tags.iter().any(|tag| selection.tag.contains(tag));
         named && tagged
     });
@@ -77,7 +83,9 @@ fn catalogue() -> Result<Vec<Utf8PathBuf>> {
     let mut files = Vec::new();
     for path in glob::glob(pattern.as_str()).context("list scenarios")? {
         let path = path.context("list scenarios")?;
-        files.push(Utf8PathBuf::from_path_buf(path).map_err(|path| BadInput(format!("{} is not UTF-8", path.display())))?);
+        files.push(
+            Utf8PathBuf::from_path_buf(path).map_err(|path| BadInput(format!("{} is not UTF-8", path.display())))?,
+        );
     }
     files.sort();
     if files.is_empty() {

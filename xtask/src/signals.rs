@@ -16,7 +16,9 @@ pub(crate) fn listen(stop: &Stop) -> std::io::Result<()> {
             }
             let text = match stop.harder() {
                 StopLevel::Run => continue,
-                StopLevel::Stop => "stopping: evidence is collected, then what was made is removed (again: remove only)",
+                StopLevel::Stop => {
+                    "stopping: evidence is collected, then what was made is removed (again: remove only)"
+                }
                 StopLevel::CleanUp => "removing what was made (again: leave at once)",
                 StopLevel::Leave => "leaving; `cargo xtask clean` removes what is left",
             };

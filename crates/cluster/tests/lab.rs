@@ -2,13 +2,20 @@
 //!
 //! Settings come from the environment, as for a run. `IPAM_E2E_LAB_CILIUM` names the version (1.18.4).
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that shows what it measures")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use cluster::{ClusterSpec, HelmAction, KindProvider, Leftovers, Progress, Provider, Settings, Sweep, clean};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use cluster::existing::{Context, adopt};
+use cluster::ledger::Ledger;
+use cluster::{
+    ClusterSpec, ExistingProvider, HelmAction, KindProvider, Leftovers, Progress, Provider, Settings, Sweep, clean,
+};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
@@ -264,6 +271,118 @@ async fn a_run_whose_ledger_is_lost_is_cleaned_too() {
     let report = clean(settings(&dir.join("ledger"), &[]), Sweep::Remnants).await.unwrap();
     assert_eq!((report.removed, report.failed), (vec!["ipam-e2e-lab-lost-1".to_owned()], vec![]));
     assert_eq!(docker_left("lab-lost").await, Vec::<String>::new());
+}
+
+/// A kind cluster in the part of somebody's cluster.
+#[tokio::test]
+#[ignore = "needs docker, kind and helm"]
+async fn an_existing_cluster_is_used_only_with_a_mark_and_given_back() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = Utf8Path::from_path(temporary.path()).unwrap();
+    let print = Arc::new(Print(Instant::now()));
+    let settings = settings(&dir.join("ledger"), &[]);
+    let host =
+        KindProvider::new(settings.clone()).create(&spec(&dir.join("c"), "lab-host"), print.clone()).await.unwrap();
+    host.ready().await.unwrap();
+    let context =
+        Context { name: format!("kind-{}", host.name()), kubeconfig: Some(host.kubeconfig().unwrap().to_owned()) };
+    let provider = ExistingProvider::new(settings.clone(), context.clone());
+    let begin = |run: &'static str| {
+        let (provider, print, spec) = (&provider, print.clone(), spec(&dir.join(run), run));
+        async move { provider.create(&spec, print).await }
+    };
+    let system = || async {
+        let namespaces: Api<Namespace> = Api::all(host.client());
+        serde_json::to_value(namespaces.get("kube-system").await.unwrap().metadata).unwrap()
+    };
+    let untouched = system().await;
+
+    let error = begin("one").await.err().unwrap();
+    assert!(error.cause.contains("does not bear the label"), "{error}");
+    assert!(error.hint.as_deref().is_some_and(|h| h.starts_with("cargo xtask adopt --context kind-")), "{error:?}");
+    let error = adopt(&context, false).await.unwrap_err();
+    assert!(error.cause.contains("break the network of 3 nodes"), "{error}");
+    assert_eq!(system().await, untouched, "nothing was written before the mark");
+    let adoption = adopt(&context, true).await.unwrap();
+    assert_eq!((adoption.nodes.len(), adoption.already), (3, false));
+    assert!(adopt(&context, false).await.unwrap().already);
+
+    let cluster = begin("two").await.unwrap();
+    let error = begin("three").await.err().unwrap();
+    assert!(error.cause.contains("run two uses it"), "{error}");
+    cluster.ready().await.unwrap();
+    cluster.helm(&HelmAction::Apply { version: version(), values: values() }).await.unwrap();
+    let pods: Api<Pod> = Api::namespaced(host.client(), "kube-system");
+    let agents = ListParams::default().labels("k8s-app=cilium");
+    let end = Instant::now() + Duration::from_secs(240);
+    while definitions(&host.client()).await == 0 || pods.list(&agents).await.unwrap().items.len() < 3 {
+        assert!(Instant::now() < end);
+        sleep(Duration::from_millis(300)).await;
+    }
+    let error = cluster.stop_node("x").await.unwrap_err();
+    assert!(error.cause.contains("did not make the machine"), "{error}");
+    cluster.destroy().await.unwrap();
+    cluster.destroy().await.unwrap();
+    assert_eq!(cluster.leftovers(), Leftovers::Clear);
+    assert_eq!(definitions(&host.client()).await, 0);
+    assert_eq!(pods.list(&agents).await.unwrap().items.len(), 0);
+    assert!(!system().await.to_string().contains("used-by"));
+    print.now("given back");
+
+    // A run that dies: its entry is all that is left of it.
+    let cluster = begin("four").await.unwrap();
+    cluster.helm(&HelmAction::Apply { version: version(), values: values() }).await.unwrap();
+    let ledger = Ledger::new(&settings.ledger_dir);
+    let (entries, _) = ledger.list().unwrap();
+    let mut entry = entries.into_iter().find(|entry| entry.run == "four").unwrap();
+    entry.owner.start = Some(1);
+    ledger.write(&entry).unwrap();
+    let report = clean(settings.clone(), Sweep::Remnants).await.unwrap();
+    assert_eq!((report.removed, report.failed), (vec![entry.name], vec![]));
+    assert!(!system().await.to_string().contains("used-by"));
+    print.now("cleaned");
+    host.destroy().await.unwrap();
+    assert_eq!(docker_left("lab-host").await, Vec::<String>::new());
+}
+
+async fn definitions(client: &kube::Client) -> usize {
+    let all: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let list = all.list_metadata(&ListParams::default()).await.unwrap();
+    list.iter().filter(|item| item.name_any().ends_with(".cilium.io")).count()
+}
+
+/// A node that is taken out and comes back is the same machine with a new Node.
+#[tokio::test]
+#[ignore = "needs docker and kind"]
+async fn a_node_is_stopped_deleted_and_started() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = Utf8Path::from_path(temporary.path()).unwrap();
+    let print = Arc::new(Print(Instant::now()));
+    let settings = settings(&dir.join("ledger"), &[]);
+    let cluster = KindProvider::new(settings).create(&spec(&dir.join("c"), "lab-node"), print.clone()).await.unwrap();
+    cluster.ready().await.unwrap();
+    let nodes: Api<Node> = Api::all(cluster.client());
+    let name = format!("{}-worker2", cluster.name());
+    let before = nodes.get(&name).await.unwrap();
+    let error = cluster.stop_node("kind-worker").await.unwrap_err();
+    assert!(error.cause.contains("it has no node kind-worker; its nodes are"), "{error}");
+    cluster.stop_node(&name).await.unwrap();
+    print.now("stopped");
+    nodes.delete(&name, &Default::default()).await.unwrap();
+    cluster.start_node(&name).await.unwrap();
+    print.now("started");
+    let end = Instant::now() + Duration::from_secs(60);
+    let after = loop {
+        if let Some(node) = nodes.get_opt(&name).await.unwrap() {
+            break node;
+        }
+        assert!(Instant::now() < end);
+        sleep(Duration::from_millis(100)).await;
+    };
+    print.now("registered");
+    assert_ne!(before.uid(), after.uid());
+    cluster.destroy().await.unwrap();
+    assert_eq!(docker_left("lab-node").await, Vec::<String>::new());
 }
 
 /// A future that is dropped when it takes too long.

@@ -24,7 +24,12 @@ pub(crate) fn dynamic(client: &kube::Client, kind: &KindName, namespace: Option<
 
 /// Carries out a request that may be repeated, again and again while the server cannot be reached or asks for patience, until the
 /// deadline. A refusal is final at once.
-pub(crate) async fn request<T, F, R>(deadline: Instant, operation: &str, object: &str, mut send: F) -> Result<T, StepError>
+pub(crate) async fn request<T, F, R>(
+    deadline: Instant,
+    operation: &str,
+    object: &str,
+    mut send: F,
+) -> Result<T, StepError>
 where
     F: FnMut() -> R,
     R: Future<Output = Result<T, kube::Error>>,

@@ -48,7 +48,9 @@ pub(crate) async fn collect(session: &mut Session, dir: &Utf8Path) -> Collected 
         let total = items.len();
         let mut stream = futures::stream::iter(items)
             .map(|(name, work)| async move {
-                let text = tokio::time::timeout(ITEM, work).await.unwrap_or_else(|_| Err(format!("no answer in {}s", ITEM.as_secs())));
+                let text = tokio::time::timeout(ITEM, work)
+                    .await
+                    .unwrap_or_else(|_| Err(format!("no answer in {}s", ITEM.as_secs())));
                 (name, text)
             })
             .buffer_unordered(AT_ONCE);
@@ -60,7 +62,11 @@ pub(crate) async fn collect(session: &mut Session, dir: &Utf8Path) -> Collected 
                 Ok(Some((name, Err(why)))) => done.missing.push(format!("{name}: {why}")),
                 Ok(None) => break,
                 Err(_) => {
-                    done.missing.push(format!("{} more items: not collected within {}s", total - seen, BOUND.as_secs()));
+                    done.missing.push(format!(
+                        "{} more items: not collected within {}s",
+                        total - seen,
+                        BOUND.as_secs()
+                    ));
                     break;
                 }
             }
@@ -142,17 +148,20 @@ fn logs(session: &Session) -> Vec<Item<'static>> {
             let client = session.client.clone();
             let name = format!("logs/{}{}.log", pod.name, if previous { "-previous" } else { "" });
             let pod = pod.clone();
-            items.push((name, Box::pin(async move {
-                let api: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::namespaced(client, &pod.namespace);
-                let params = LogParams {
-                    container: container.map(str::to_owned),
-                    previous,
-                    timestamps: true,
-                    tail_lines: Some(LOG_LINES),
-                    ..LogParams::default()
-                };
-                api.logs(&pod.name, &params).await.map_err(|error| crate::api::text(&error))
-            })));
+            items.push((
+                name,
+                Box::pin(async move {
+                    let api: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::namespaced(client, &pod.namespace);
+                    let params = LogParams {
+                        container: container.map(str::to_owned),
+                        previous,
+                        timestamps: true,
+                        tail_lines: Some(LOG_LINES),
+                        ..LogParams::default()
+                    };
+                    api.logs(&pod.name, &params).await.map_err(|error| crate::api::text(&error))
+                }),
+            ));
         }
     }
     items
@@ -169,13 +178,20 @@ fn agents(session: &Session) -> Vec<Item<'static>> {
         for (file, command) in ASK {
             let (cluster, pod) = (session.cluster.clone(), pod.clone());
             let command: Vec<String> = command.iter().map(|&part| part.to_owned()).collect();
-            items.push((format!("agents/{node}/{file}"), Box::pin(async move {
-                let container = Some(components::AGENT.container);
-                let answer = cluster.exec(&pod.namespace, &pod.name, container, &command, ITEM).await;
-                let output = answer.map_err(|error| error.to_string())?;
-                let note = if output.code == 0 { String::new() } else { format!("\n[exit code {}]\n{}", output.code, output.stderr) };
-                Ok(output.stdout + &note)
-            })));
+            items.push((
+                format!("agents/{node}/{file}"),
+                Box::pin(async move {
+                    let container = Some(components::AGENT.container);
+                    let answer = cluster.exec(&pod.namespace, &pod.name, container, &command, ITEM).await;
+                    let output = answer.map_err(|error| error.to_string())?;
+                    let note = if output.code == 0 {
+                        String::new()
+                    } else {
+                        format!("\n[exit code {}]\n{}", output.code, output.stderr)
+                    };
+                    Ok(output.stdout + &note)
+                }),
+            ));
         }
     }
     items

@@ -19,13 +19,19 @@ pub(crate) enum StepError {
     Api { operation: String, object: String, error: String },
     /// The cluster's provider.
     #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Cluster(Box<ClusterError>),
     /// The scenario asks for something that is not there.
     #[error("{message}")]
     Input { message: String },
     /// The user stopped the run.
     #[error("stopped by the user")]
     Interrupted,
+}
+
+impl From<ClusterError> for StepError {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(Box::new(error))
+    }
 }
 
 impl StepError {
@@ -112,13 +118,8 @@ fn object<'a>(history: &History, text: &'a str) -> Option<(KindName, &'a str, &'
 /// Since when a field has the value that it has now: a change of another field does not count. None where the field is not one of the
 /// object's own (`running agent`, a CEL expression).
 fn since(versions: &[Version], field: &str) -> Option<tokio::time::Instant> {
-    const FIELDS: [&str; 5] = [
-        "status.ipam.operator-status.error",
-        "spec.ipam.podCIDRs",
-        "spec.podCIDRs",
-        "spec.taints",
-        "status.podIPs",
-    ];
+    const FIELDS: [&str; 5] =
+        ["status.ipam.operator-status.error", "spec.ipam.podCIDRs", "spec.podCIDRs", "spec.taints", "status.podIPs"];
     let now = versions.last()?;
     if now.seen == Seen::Deleted {
         return Some(now.at);

@@ -60,7 +60,9 @@ pub fn plan(scenario: &Arc<Scenario>, version: &Version, kind: ClusterKind, scal
         if let Action::Expect(expect) = &step.action {
             for check in &expect.checks {
                 if let Check::Cel { expression, .. } = check {
-                    programs.add(expression).map_err(|why| error(format!("the CEL expression `{expression}` does not compile: {why}")))?;
+                    programs
+                        .add(expression)
+                        .map_err(|why| error(format!("the CEL expression `{expression}` does not compile: {why}")))?;
                 }
                 let over_steps = matches!(
                     expect.timing,

@@ -158,7 +158,13 @@ impl Drop for PhaseTimer<'_> {
     }
 }
 
-async fn scenario(plan: &Plan, provider: &dyn Provider, options: &RunOptions, emitter: &Emitter, stop: &Stop) -> Outcome {
+async fn scenario(
+    plan: &Plan,
+    provider: &dyn Provider,
+    options: &RunOptions,
+    emitter: &Emitter,
+    stop: &Stop,
+) -> Outcome {
     let began = Instant::now();
     started(plan, emitter);
     let dir = options.dir.join(&plan.scenario.name);
@@ -374,7 +380,10 @@ impl Life<'_> {
             );
         } else if self.cluster.is_some() {
             let kind = self.cluster.as_ref().map_or("kind", |cluster| cluster.kind().as_str());
-            next.push(format!("cargo xtask e2e {name} --cluster {kind} --cilium {} --keep on-failure", self.plan.version));
+            next.push(format!(
+                "cargo xtask e2e {name} --cluster {kind} --cilium {} --keep on-failure",
+                self.plan.version
+            ));
         } else {
             next.push("cargo xtask doctor".to_owned());
         }

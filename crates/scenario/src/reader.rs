@@ -17,7 +17,7 @@ use serde::de::{
 use crate::codes::{self, Code};
 use crate::located::LOCATED;
 use crate::problem::{Problem, Sink, nearest, quoted, suggest};
-use crate::tree::{Entry, Node, Shape, Span};
+use crate::tree::{Entry, Node, Shape, Span, shorten};
 
 /// The name of enums whose variant is chosen by the value's shape.
 pub(crate) const SHAPE: &str = "$shape";
@@ -96,9 +96,9 @@ impl<'de> Reader<'de> {
             (Shape::Text(text), "true or false") => match text.to_lowercase().as_str() {
                 "yes" | "on" | "y" => Some("write true".to_owned()),
                 "no" | "off" | "n" => Some("write false".to_owned()),
-                _ => None,
+                _ => Some("write true or false".to_owned()),
             },
-            (Shape::Text(text), "a list") => Some(format!("write [{text}]")),
+            (Shape::Text(text), "a list") => Some(format!("write [{}]", shorten(text))),
             (Shape::Text(text), other) if other.starts_with("a whole number") && text.parse::<u64>().is_ok() => {
                 Some(format!("write {text}, without quotes"))
             }
@@ -106,7 +106,7 @@ impl<'de> Reader<'de> {
             (_, "true or false") => Some("write true or false".to_owned()),
             (_, "a list") => Some("write a list such as [a, b]".to_owned()),
             (_, other) if other.starts_with("a whole number") => Some("write a number such as 3".to_owned()),
-            (_, "a map") => None,
+            (_, "a map") => Some("write a map such as {key: value}".to_owned()),
             (_, other) => Some(format!("write {other}")),
         };
         let message = match self.node.value {
@@ -265,7 +265,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         let Shape::Map(table) = &self.node.value else {
             let mut fault = self.wrong("a map");
             let known = fields.iter().filter(|field| !crate::raw::STEP_MODIFIERS.contains(field) || name != "RawStep");
-            fault.help = fault.help.or_else(|| Some(format!("write a map with {}", quoted(known.copied()))));
+            fault.help = Some(format!("write a map with {}", quoted(known.copied())));
             return Err(fault);
         };
         let mut known = Vec::with_capacity(table.entries.len());

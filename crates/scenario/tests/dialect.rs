@@ -55,7 +55,7 @@ fn scalars(#[case] text: &str, #[case] expected: Value) {
 #[track_caller]
 fn compare(text: &str) {
     let indented: String = text.lines().map(|line| format!("        {line}\n")).collect();
-    let theirs: Value = serde_yaml::from_str(text).unwrap();
+    let theirs: Value = serde_yaml::from_str(text).expect("YAML");
     assert_eq!(ours(&format!("\n{indented}")), theirs);
 }
 

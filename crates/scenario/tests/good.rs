@@ -6,8 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use events::ClusterKind;
 use rstest::rstest;
 use scenario::model::{
-    Action, At, Check, CidrMatcher, CidrRef, CidrSource, Component, IpFamily, IpMatcher, IpamMode, NodeRef, ObjectName,
-    PodSet, Quantity, RestartItem, RestartTarget, Span, StatusMatcher, TemplatePart, Timing, ValueMatcher, Variable,
+    Action, At, Check, CidrMatcher, CidrRef, CidrSource, Component, IpFamily, IpMatcher, IpamMode, NodePart, NodeRef,
+    NodeTemplate, ObjectName, PodSet, Quantity, RestartItem, RestartTarget, Span, StatusMatcher, TemplatePart, Timing,
+    ValueMatcher, Variable,
 };
 use scenario::{Diagnostic, Scenario, parse};
 use serde_json::json;
@@ -180,6 +181,26 @@ fn objects(#[case] object: &str, #[case] api_version: &str, #[case] name: Object
     assert_eq!(patch.object.api_version, api_version);
     assert_eq!(patch.object.name, name);
     assert_eq!(patch.merge, json!({"a": "b"}));
+}
+
+#[test]
+fn patch_variables_are_found() {
+    let [Action::Patch(patch)] = &actions(
+        "  - patch: {kind: CiliumNode, name: worker, merge: {a: ['x', 'is ${worker2.node.podCIDR}'], 'b/c': '${ciliumNode.podCIDRs@start}'}}\n",
+    )[..] else {
+        panic!("one patch")
+    };
+    let variable = |node, variable| NodePart::Variable { node: NodeRef::Worker(node), variable };
+    let start = At::Label("start".to_owned());
+    assert_eq!(
+        patch.templates,
+        [
+            ("/a/1", vec![NodePart::Text("is ".to_owned()), variable(2, Variable::First(CidrSource::Node, At::Now))]),
+            ("/b~1c", vec![variable(1, Variable::List(CidrSource::CiliumNode, start))]),
+        ]
+        .map(|(pointer, parts)| (pointer.to_owned(), NodeTemplate { parts }))
+    );
+    assert!(patch.templates.iter().all(|(pointer, _)| patch.merge.pointer(pointer).is_some()));
 }
 
 #[rstest]

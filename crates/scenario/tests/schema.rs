@@ -5,8 +5,8 @@ use scenario::schema;
 use serde_json::Value;
 
 fn valid(text: &str) -> Result<(), Vec<String>> {
-    let value: Value = serde_yaml::from_str(text).unwrap();
-    let validator = jsonschema::validator_for(&schema::schema()).unwrap();
+    let value: Value = serde_yaml::from_str(text).expect("YAML");
+    let validator = jsonschema::validator_for(&schema::schema()).expect("a schema");
     let errors: Vec<String> = validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }

@@ -6,5 +6,8 @@
 pub mod api;
 mod cilium;
 mod controllers;
+mod provider;
 pub mod store;
 pub mod world;
+
+pub use provider::{NOTICE, SimCluster, SimOptions, SimProvider, kubeconfig, runtime};

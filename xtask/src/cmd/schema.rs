@@ -22,6 +22,8 @@ pub(crate) fn run(args: &Schema) -> Result<u8> {
         return Ok(events::exit::PASSED);
     }
     let line = committed.lines().zip(text.lines()).take_while(|(a, b)| a == b).count() + 1;
-    eprintln!("error: {path}:{line} differs from the scenario format\n  help: `cargo xtask schema --write` brings it up to date");
+    eprintln!(
+        "error: {path}:{line} differs from the scenario format\n  help: `cargo xtask schema --write` brings it up to date"
+    );
     Ok(events::exit::BAD_INPUT)
 }

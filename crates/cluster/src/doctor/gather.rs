@@ -177,7 +177,7 @@ fn chart(settings: &Settings, request: &Request) -> ChartFact {
 /// Free bytes for an ordinary user, if the folder is on this machine.
 fn free(path: &Utf8Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(path.as_std_path()).ok()?;
-    Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+    Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
 /// Whether the nearest folder above that exists can be written; nothing is made.

@@ -70,7 +70,9 @@ pub(super) async fn watch_starts(
             return Ok(());
         }
         match timeout_at(end, lines.next_line()).await {
-            Ok(Ok(Some(name))) => started.send_modify(|set| drop(set.insert(name.trim().to_owned()))),
+            Ok(Ok(Some(name))) => started.send_modify(|set| {
+                set.insert(name.trim().to_owned());
+            }),
             Ok(_) => {
                 let error = running.finish().await.err();
                 return Err(

@@ -27,7 +27,13 @@ pub(super) async fn exec(session: &mut Session, deadline: Instant, step: &ExecSt
         let run = cluster.exec(&pod.namespace, &pod.name, None, &step.command, left);
         let output = session.during(run).await??;
         let mut differ = |field: &str, expected: String, observed: String| {
-            mismatches.push(Mismatch { object: pod.object(), field: field.to_owned(), expected, observed, since_ms: None });
+            mismatches.push(Mismatch {
+                object: pod.object(),
+                field: field.to_owned(),
+                expected,
+                observed,
+                since_ms: None,
+            });
         };
         if output.code != step.exit_code {
             let stderr = output.stderr.trim();
@@ -43,7 +49,8 @@ pub(super) async fn exec(session: &mut Session, deadline: Instant, step: &ExecSt
     if mismatches.is_empty() {
         return Ok(Done { subjects: Some(pods.len()), detail: format!("as expected in {} pods", pods.len()) });
     }
-    let message = format!("`{}` did not end as expected in {} pods of {}", step.command.join(" "), pods.len(), step.pods);
+    let message =
+        format!("`{}` did not end as expected in {} pods of {}", step.command.join(" "), pods.len(), step.pods);
     Err(StepError::Mismatch { message, mismatches })
 }
 
@@ -81,7 +88,8 @@ pub(super) async fn ping(session: &mut Session, checks: &[Check]) -> Result<(), 
             Ok(output) if output.code == 0 => session.pings.insert(pair, Ping::Answered),
             Ok(output) if output.code == 1 => session.pings.insert(pair, Ping::Unanswered),
             Ok(output) => {
-                let message = format!("ping in {}/{} ended with {}: {}", pair.0, pair.1, output.code, output.stderr.trim());
+                let message =
+                    format!("ping in {}/{} ended with {}: {}", pair.0, pair.1, output.code, output.stderr.trim());
                 return Err(StepError::Infrastructure { message, mismatches: Vec::new() });
             }
             // A pod that is on its way out, an API server that restarts: the next round tries again.

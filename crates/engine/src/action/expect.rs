@@ -157,7 +157,9 @@ impl Look<'_> {
             if Instant::now() >= end {
                 return match looked.subjects() {
                     Some(subjects) => Ok(Verdict { subjects, ..last }),
-                    None => Err(self.mismatch(session, "there was nothing to look at", &Verdict::nothing("the checks"))),
+                    None => {
+                        Err(self.mismatch(session, "there was nothing to look at", &Verdict::nothing("the checks")))
+                    }
                 };
             }
         }

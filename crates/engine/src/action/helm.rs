@@ -31,7 +31,11 @@ pub(crate) fn values(scenario: &Scenario) -> Map<String, Value> {
 }
 
 /// Lays values over those in force and applies the chart. What the chart does not restart keeps its old configuration.
-pub(super) async fn upgrade(session: &mut Session, deadline: Instant, over: &Map<String, Value>) -> Result<Done, StepError> {
+pub(super) async fn upgrade(
+    session: &mut Session,
+    deadline: Instant,
+    over: &Map<String, Value>,
+) -> Result<Done, StepError> {
     let before = session.world.config.clone();
     let mut values = session.values.clone();
     merge(&mut values, over);

@@ -9,6 +9,7 @@ mod node;
 mod object;
 mod restart;
 mod settle;
+mod variables;
 mod workload;
 
 pub(crate) use helm::values;

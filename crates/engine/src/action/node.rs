@@ -17,7 +17,11 @@ fn cilium_node_kind() -> KindName {
     KindName::new("cilium.io/v2", "CiliumNode")
 }
 
-pub(super) async fn delete_cilium_node(session: &mut Session, deadline: Instant, role: NodeRef) -> Result<Done, StepError> {
+pub(super) async fn delete_cilium_node(
+    session: &mut Session,
+    deadline: Instant,
+    role: NodeRef,
+) -> Result<Done, StepError> {
     let name = session.node(role)?;
     session.drain()?;
     let Some(old) = session.world.cilium_nodes.get(&name).cloned() else {
@@ -35,7 +39,12 @@ pub(super) async fn delete_cilium_node(session: &mut Session, deadline: Instant,
     Ok(Done::new(format!("had podCIDRs [{}]", old.pod_cidrs.join(" "))))
 }
 
-pub(super) async fn cordon(session: &mut Session, deadline: Instant, role: NodeRef, on: bool) -> Result<Done, StepError> {
+pub(super) async fn cordon(
+    session: &mut Session,
+    deadline: Instant,
+    role: NodeRef,
+    on: bool,
+) -> Result<Done, StepError> {
     let name = session.node(role)?;
     let patch = json!({"spec": {"unschedulable": on}});
     object::merge(session, deadline, &node_kind(), None, &name, None, &patch).await?;
@@ -77,13 +86,11 @@ pub(super) async fn remove(session: &mut Session, deadline: Instant, role: NodeR
     session
         .until(deadline, &format!("{name} to be gone"), &kinds, |session| {
             let world = &session.world;
-            let left: Vec<&str> = [
-                (world.nodes.contains_key(&name), "Node"),
-                (world.cilium_nodes.contains_key(&name), "CiliumNode"),
-            ]
-            .into_iter()
-            .filter_map(|(there, what)| there.then_some(what))
-            .collect();
+            let left: Vec<&str> =
+                [(world.nodes.contains_key(&name), "Node"), (world.cilium_nodes.contains_key(&name), "CiliumNode")]
+                    .into_iter()
+                    .filter_map(|(there, what)| there.then_some(what))
+                    .collect();
             if left.is_empty() { Level::Done(()) } else { Level::not_yet(format!("still there: {}", left.join(", "))) }
         })
         .await?;
@@ -95,7 +102,12 @@ fn on_node(session: &Session, node: &str) -> Vec<std::sync::Arc<crate::world::Po
 }
 
 /// Brings a removed node back.
-pub(super) async fn add(session: &mut Session, deadline: Instant, role: NodeRef, ready: bool) -> Result<Done, StepError> {
+pub(super) async fn add(
+    session: &mut Session,
+    deadline: Instant,
+    role: NodeRef,
+    ready: bool,
+) -> Result<Done, StepError> {
     let Some(name) = session.removed.get(&role).cloned() else {
         return Err(StepError::Input { message: format!("node {role} was not removed by a step before this one") });
     };
@@ -112,7 +124,9 @@ pub(super) async fn add(session: &mut Session, deadline: Instant, role: NodeRef,
             if !node.ready {
                 return Level::not_yet("registered, not Ready");
             }
-            let Some(pod) = session.world.agent_pods().remove(&name) else { return Level::not_yet("Ready, without an agent") };
+            let Some(pod) = session.world.agent_pods().remove(&name) else {
+                return Level::not_yet("Ready, without an agent");
+            };
             if session.world.agent_on(&name).is_none() {
                 let state = pod.waiting.clone().unwrap_or_else(|| pod.phase.clone());
                 return Level::not_yet(format!("agent {}: {state}", pod.name));

@@ -5,7 +5,7 @@ use scenario::model::{ObjectName, PatchStep};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Done;
+use super::{Done, variables};
 use crate::api;
 use crate::failure::StepError;
 use crate::observe::KindName;
@@ -59,12 +59,15 @@ pub(crate) async fn seen(
             let last = session.history.of(kind, namespace, name).last();
             // Versions are numbers that grow in etcd; a server where they are not is only asked for equality.
             let there = last.is_some_and(|last| {
-                last.version() == version || number(last.version()).zip(number(version)).is_some_and(|(is, wanted)| is >= wanted)
+                last.version() == version
+                    || number(last.version()).zip(number(version)).is_some_and(|(is, wanted)| is >= wanted)
             });
             if there {
                 Level::Done(())
             } else {
-                Level::not_yet(last.map_or_else(|| "not seen at all".to_owned(), |last| format!("version {}", last.version())))
+                Level::not_yet(
+                    last.map_or_else(|| "not seen at all".to_owned(), |last| format!("version {}", last.version())),
+                )
             }
         })
         .await
@@ -133,6 +136,12 @@ pub(super) async fn patch(session: &mut Session, deadline: Instant, step: &Patch
         ObjectName::Node(role) => session.node(*role)?,
     };
     let namespace = object.namespace.as_deref();
-    merge(session, deadline, &kind, namespace, &name, step.subresource.as_deref(), &step.merge).await?;
+    let own = match &object.name {
+        ObjectName::Node(role) => Some(*role),
+        ObjectName::Literal(_) => None,
+    };
+    session.drain()?;
+    let patch = variables::fill(session, &step.merge, own)?;
+    merge(session, deadline, &kind, namespace, &name, step.subresource.as_deref(), &patch).await?;
     Ok(Done::new(format!("{} {name} patched", object.kind)))
 }

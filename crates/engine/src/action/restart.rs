@@ -31,7 +31,11 @@ struct Replacing {
     ready: bool,
 }
 
-pub(super) async fn restart(session: &mut Session, deadline: Instant, items: &[RestartItem]) -> Result<Done, StepError> {
+pub(super) async fn restart(
+    session: &mut Session,
+    deadline: Instant,
+    items: &[RestartItem],
+) -> Result<Done, StepError> {
     let mut details = Vec::new();
     // All at once: their pods come back side by side, as after `kubectl delete pods`.
     let mut replacing = Vec::new();
@@ -63,13 +67,16 @@ async fn delete(
     } else {
         Some(item.on.iter().map(|role| session.node(*role)).collect::<Result<_, _>>()?)
     };
-    let on = |pod: &PodFacts| nodes.as_ref().is_none_or(|nodes| pod.node.as_ref().is_some_and(|node| nodes.contains(node)));
+    let on =
+        |pod: &PodFacts| nodes.as_ref().is_none_or(|nodes| pod.node.as_ref().is_some_and(|node| nodes.contains(node)));
     let old: Vec<Arc<PodFacts>> =
         session.world.component(part(component)).filter(|pod| pod.is_live() && on(pod)).collect();
     if old.is_empty() {
         let on = item.on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let place = if on.is_empty() { String::new() } else { format!(" on {on}") };
-        return Err(StepError::Input { message: format!("there is no pod of {}{place} to restart", component.as_str()) });
+        return Err(StepError::Input {
+            message: format!("there is no pod of {}{place} to restart", component.as_str()),
+        });
     }
     let leader = session.world.operator_leader.clone();
     let kind = KindName::new("v1", "Pod");
@@ -108,7 +115,9 @@ fn look(session: &Session, item: &Replacing) -> Result<usize, String> {
         .component(part(item.component))
         .filter(|pod| pod.is_live() && !old.contains(pod.uid.as_str()))
         .collect();
-    if let Some(pod) = session.world.component(part(item.component)).find(|pod| pod.is_live() && old.contains(pod.uid.as_str())) {
+    if let Some(pod) =
+        session.world.component(part(item.component)).find(|pod| pod.is_live() && old.contains(pod.uid.as_str()))
+    {
         return Err(format!("{} is still there", pod.name));
     }
     let state = |pod: &PodFacts| {

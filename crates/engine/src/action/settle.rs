@@ -17,7 +17,12 @@ use crate::failure::StepError;
 use crate::observe::KindName;
 use crate::session::{Level, Session};
 
-pub(super) async fn wait(session: &mut Session, began: Instant, deadline: Instant, wait: &WaitFor) -> Result<Done, StepError> {
+pub(super) async fn wait(
+    session: &mut Session,
+    began: Instant,
+    deadline: Instant,
+    wait: &WaitFor,
+) -> Result<Done, StepError> {
     match wait {
         WaitFor::Settled(quiet) => settled(session, began, deadline, *quiet).await,
         WaitFor::Ready(targets) => {
@@ -73,7 +78,9 @@ async fn ready(session: &mut Session, deadline: Instant, target: &RestartTarget)
                     match pods.iter().find(|pod| !pod.ready) {
                         None if pods.is_empty() => Level::not_yet("no pods"),
                         None => Level::Done(()),
-                        Some(pod) => Level::not_yet(format!("{}: {}", pod.name, pod.waiting.as_ref().unwrap_or(&pod.phase))),
+                        Some(pod) => {
+                            Level::not_yet(format!("{}: {}", pod.name, pod.waiting.as_ref().unwrap_or(&pod.phase)))
+                        }
                     }
                 })
                 .await
@@ -90,7 +97,9 @@ async fn ready(session: &mut Session, deadline: Instant, target: &RestartTarget)
                     match pods.iter().find(|pod| !pod.ready) {
                         None if pods.is_empty() => Level::not_yet("no pods"),
                         None => Level::Done(()),
-                        Some(pod) => Level::not_yet(format!("{}: {}", pod.name, pod.waiting.as_ref().unwrap_or(&pod.phase))),
+                        Some(pod) => {
+                            Level::not_yet(format!("{}: {}", pod.name, pod.waiting.as_ref().unwrap_or(&pod.phase)))
+                        }
                     }
                 })
                 .await
@@ -108,7 +117,8 @@ async fn log(
     session.drain()?;
     let context = session.context();
     // A text with variables may speak of any node.
-    let texts: Vec<String> = session.world.nodes.keys().filter_map(|node| render(&context, contains, node).ok()).collect();
+    let texts: Vec<String> =
+        session.world.nodes.keys().filter_map(|node| render(&context, contains, node).ok()).collect();
     let pods: Vec<_> = session.world.component(part(component)).filter(|pod| pod.is_live()).collect();
     if pods.is_empty() || texts.is_empty() {
         let message = format!("there is no log of {} to read, or no node to name", component.as_str());
@@ -117,7 +127,8 @@ async fn log(
     let (sender, mut lines) = mpsc::unbounded_channel::<Result<String, String>>();
     let mut readers = Vec::new();
     for pod in pods {
-        let api: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::namespaced(session.client.clone(), &pod.namespace);
+        let api: kube::Api<k8s_openapi::api::core::v1::Pod> =
+            kube::Api::namespaced(session.client.clone(), &pod.namespace);
         let sender = sender.clone();
         let container = part(component).container.to_owned();
         readers.push(tokio::spawn(async move {

@@ -27,7 +27,12 @@ pub(super) fn find(session: &Session, name: &str) -> Result<Workload, StepError>
     workload.ok_or_else(|| StepError::Input { message: format!("there is no workload {name}") })
 }
 
-pub(super) async fn deploy(session: &mut Session, deadline: Instant, name: &str, ready: bool) -> Result<Done, StepError> {
+pub(super) async fn deploy(
+    session: &mut Session,
+    deadline: Instant,
+    name: &str,
+    ready: bool,
+) -> Result<Done, StepError> {
     let workload = find(session, name)?;
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace",
@@ -67,7 +72,12 @@ pub(super) async fn delete(session: &mut Session, deadline: Instant, name: &str)
 }
 
 /// Restarts by a change of the pod template, as `kubectl rollout restart` does.
-pub(super) async fn restart(session: &mut Session, deadline: Instant, name: &str, ready: bool) -> Result<Done, StepError> {
+pub(super) async fn restart(
+    session: &mut Session,
+    deadline: Instant,
+    name: &str,
+    ready: bool,
+) -> Result<Done, StepError> {
     let workload = find(session, name)?;
     session.drain()?;
     let old = live(session, name);
@@ -136,9 +146,10 @@ async fn rolled_out(
 
 fn manifest(session: &Session, name: &str, workload: &Workload) -> Result<Value, StepError> {
     // A shell that is the first process and waits ends at once on SIGTERM; `sleep` itself would ignore it for the whole grace period.
-    let command = workload.command.clone().unwrap_or_else(|| {
-        ["sh", "-c", "trap 'exit 0' TERM INT; sleep infinity & wait"].map(str::to_owned).to_vec()
-    });
+    let command = workload
+        .command
+        .clone()
+        .unwrap_or_else(|| ["sh", "-c", "trap 'exit 0' TERM INT; sleep infinity & wait"].map(str::to_owned).to_vec());
     let labels = json!({"app": name, WORKLOAD_LABEL: name, RUN_LABEL: session.run});
     let mut pod = json!({
         "terminationGracePeriodSeconds": 5,

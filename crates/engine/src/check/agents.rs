@@ -21,10 +21,10 @@ pub(super) fn evaluate(
             let ipam = facts.as_ref().map(|f| f.ipam.as_str());
             let ready = pod.is_some_and(|p| p.ready);
             // Between two restarts the container runs for a while: a pod that restarted since the start counts too.
-            let restarts_then = pod
-                .and_then(|p| start?.pods.get(&(p.namespace.clone(), p.name.clone())))
-                .map_or(0, |p| p.restarts);
-            let looping = pod.is_some_and(|p| p.waiting.as_deref() == Some("CrashLoopBackOff") || p.restarts > restarts_then);
+            let restarts_then =
+                pod.and_then(|p| start?.pods.get(&(p.namespace.clone(), p.name.clone()))).map_or(0, |p| p.restarts);
+            let looping =
+                pod.is_some_and(|p| p.waiting.as_deref() == Some("CrashLoopBackOff") || p.restarts > restarts_then);
             let mut expected = Vec::new();
             let mut matches = vec![pod.map(|_| true)];
             if let Some(mode) = matcher.ipam {

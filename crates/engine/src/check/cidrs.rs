@@ -85,7 +85,9 @@ pub(crate) fn render(context: &Context<'_>, template: &Template, node: &str) -> 
         match part {
             TemplatePart::Text(part) => text.push_str(part),
             TemplatePart::Variable(Variable::NodeName) => text.push_str(node),
-            TemplatePart::Variable(Variable::List(source, at)) => text.push_str(&go_list(&of(context, *source, at, node)?)),
+            TemplatePart::Variable(Variable::List(source, at)) => {
+                text.push_str(&go_list(&of(context, *source, at, node)?))
+            }
             TemplatePart::Variable(Variable::First(source, at)) => match of(context, *source, at, node)?.first() {
                 Some(first) => text.push_str(&first.to_string()),
                 None => return Err(format!("{} of {node} is empty", source_name(*source))),

@@ -71,9 +71,12 @@ pub(crate) fn evaluate(check: &Check, context: &Context<'_>) -> Verdict {
         Check::PodIps { of, on, quantity, matcher } => pod_ips::evaluate(context, of, on, *quantity, matcher),
         Check::OperatorStatus { on, quantity, matcher } => operator_status::evaluate(context, on, *quantity, matcher),
         Check::PodCidrs { of, on, quantity, matcher } => pod_cidrs::evaluate(context, *of, on, *quantity, matcher),
-        Check::Pods { of, on, unchanged, count, ready, endpoints } => {
-            pods::evaluate(context, of, on, &pods::Wanted { unchanged: unchanged.as_ref(), count: *count, ready: *ready, endpoints: *endpoints })
-        }
+        Check::Pods { of, on, unchanged, count, ready, endpoints } => pods::evaluate(
+            context,
+            of,
+            on,
+            &pods::Wanted { unchanged: unchanged.as_ref(), count: *count, ready: *ready, endpoints: *endpoints },
+        ),
         Check::Config(keys) => Ok(config::evaluate(context, keys)),
         Check::Agents { on, quantity, matcher } => agents::evaluate(context, on, *quantity, matcher),
         Check::Cel { api_version, kind, namespace, name, quantity, expression } => {
@@ -81,7 +84,9 @@ pub(crate) fn evaluate(check: &Check, context: &Context<'_>) -> Verdict {
             let filter = cel::Filter { kind: &kind, namespace: namespace.as_deref(), name: name.as_ref() };
             cel::evaluate(context, &filter, *quantity, expression)
         }
-        Check::Reachability { from, to, quantity, matcher } => Ok(reach::evaluate(context, from, to, *quantity, *matcher)),
+        Check::Reachability { from, to, quantity, matcher } => {
+            Ok(reach::evaluate(context, from, to, *quantity, *matcher))
+        }
     };
     verdict.unwrap_or_else(|role| Verdict::no_node(role, context.roles.len()))
 }

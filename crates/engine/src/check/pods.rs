@@ -15,7 +15,12 @@ pub(super) struct Wanted<'a> {
     pub(super) endpoints: Option<usize>,
 }
 
-pub(super) fn evaluate(context: &Context<'_>, of: &PodSet, on: &[NodeRef], wanted: &Wanted<'_>) -> Result<Verdict, NodeRef> {
+pub(super) fn evaluate(
+    context: &Context<'_>,
+    of: &PodSet,
+    on: &[NodeRef],
+    wanted: &Wanted<'_>,
+) -> Result<Verdict, NodeRef> {
     let pods = context.pods(of, on)?;
     let names = |pods: &[&Arc<PodFacts>]| pods.iter().map(|p| p.name.clone()).collect::<Vec<_>>().join(" ");
     let mut subjects = Vec::new();
@@ -32,9 +37,8 @@ pub(super) fn evaluate(context: &Context<'_>, of: &PodSet, on: &[NodeRef], wante
             });
         }
     };
-    let has_endpoint = |pod: &&Arc<PodFacts>| {
-        context.world.endpoints.contains_key(&(pod.namespace.clone(), pod.name.clone()))
-    };
+    let has_endpoint =
+        |pod: &&Arc<PodFacts>| context.world.endpoints.contains_key(&(pod.namespace.clone(), pod.name.clone()));
     number("live pods", wanted.count, pods.iter().collect());
     number("ready pods", wanted.ready, pods.iter().filter(|p| p.ready).collect());
     number("pods with a CiliumEndpoint", wanted.endpoints, pods.iter().filter(has_endpoint).collect());
@@ -97,5 +101,10 @@ fn unchanged(
 
 fn describe(pod: &PodFacts) -> String {
     let ips: Vec<String> = pod.ips.iter().map(ToString::to_string).collect();
-    format!("uid {} address {} restarts {}", pod.uid, if ips.is_empty() { "-".to_owned() } else { ips.join(" ") }, pod.restarts)
+    format!(
+        "uid {} address {} restarts {}",
+        pod.uid,
+        if ips.is_empty() { "-".to_owned() } else { ips.join(" ") },
+        pod.restarts
+    )
 }

@@ -60,12 +60,16 @@ impl Verdict {
         if !held {
             let all = subjects.len();
             mismatches = match quantity {
-                Quantity::Every => {
-                    subjects.iter().filter(|s| s.matches != Some(true)).map(|s| s.mismatch(s.expected.clone())).collect()
-                }
-                Quantity::None => {
-                    subjects.iter().filter(|s| s.matches != Some(false)).map(|s| s.mismatch(format!("not {}", s.expected))).collect()
-                }
+                Quantity::Every => subjects
+                    .iter()
+                    .filter(|s| s.matches != Some(true))
+                    .map(|s| s.mismatch(s.expected.clone()))
+                    .collect(),
+                Quantity::None => subjects
+                    .iter()
+                    .filter(|s| s.matches != Some(false))
+                    .map(|s| s.mismatch(format!("not {}", s.expected)))
+                    .collect(),
                 Quantity::Some => {
                     subjects.iter().map(|s| s.mismatch(format!("{} (on at least one of {all})", s.expected))).collect()
                 }
@@ -143,9 +147,13 @@ impl Looked {
 
 /// Whether all of it is so: what is not so in one part is not so, whatever the parts that cannot be told would be.
 pub(super) fn all_of(parts: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
-    parts.into_iter().fold(Some(true), |all, part| match (all, part) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (None, _) | (_, None) => None,
-        (Some(true), Some(true)) => Some(true),
-    })
+    let mut all = Some(true);
+    for part in parts {
+        match part {
+            Some(false) => return Some(false),
+            None => all = None,
+            Some(true) => {}
+        }
+    }
+    all
 }

@@ -143,7 +143,11 @@ fn classes_never_mix() {
         hint: Some("free disk space".to_owned()),
         leftovers: Leftovers::Clear,
     };
-    let api = StepError::Api { operation: "patch".to_owned(), object: "Node/w".to_owned(), error: "403 Forbidden: no".to_owned() };
+    let api = StepError::Api {
+        operation: "patch".to_owned(),
+        object: "Node/w".to_owned(),
+        error: "403 Forbidden: no".to_owned(),
+    };
     let class = |error: &StepError| Past::new().describe(error).class;
     assert_eq!(class(&mismatch("Node/w", "x")), FailureClass::Product);
     assert_eq!(class(&api), FailureClass::Infrastructure);

@@ -7,6 +7,6 @@ mod watch;
 
 pub(crate) use diff::describe_change;
 pub(crate) use history::{History, Pushed, Seen, Version, key};
-pub(crate) use kinds::{Watched, standard};
 pub(crate) use kinds::KindName;
+pub(crate) use kinds::{Watched, standard};
 pub(crate) use watch::{ObjectChange, Observation, spawn};

@@ -21,7 +21,9 @@ const HEAD: &str = "name: t\nsummary: s\nworkloads: {alpine: {}}\n";
 
 #[test]
 fn every_step_has_a_title_a_line_and_a_deadline() {
-    let text = format!("{HEAD}steps:\n  - deploy: alpine\n  - expect:\n      operatorStatus: {{every: clear}}\n      within: 7s\n");
+    let text = format!(
+        "{HEAD}steps:\n  - deploy: alpine\n  - expect:\n      operatorStatus: {{every: clear}}\n      within: 7s\n"
+    );
     let plan = planned(&text, "1.19.1", ClusterKind::Kind, 2.0).expect("a plan");
     assert_eq!((plan.skip.as_deref(), plan.steps.len()), (None, 2));
     assert_eq!((plan.steps[0].line, plan.steps[0].title.as_str()), (5, "deploy alpine"));
@@ -56,9 +58,11 @@ fn so_is_a_step(#[case] version: &str, #[case] runs: bool) {
 #[rstest]
 #[case(ClusterKind::Kind, None)]
 #[case(ClusterKind::Existing, None)]
-#[case(ClusterKind::Sim, Some("for kind and existing only: "))]
+#[case(ClusterKind::Sim, Some("for kind and existing only: sim has no image pulls"))]
 fn so_is_a_scenario_for_other_clusters(#[case] kind: ClusterKind, #[case] skip: Option<&str>) {
-    let text = format!("{HEAD}clusters: {{only: [kind, existing], because: sim has no image pulls}}\nsteps:\n  - deploy: alpine\n");
+    let text = format!(
+        "{HEAD}clusters: [kind, existing]\nclustersReason: sim has no image pulls\nsteps:\n  - deploy: alpine\n"
+    );
     let plan = planned(&text, "1.19.1", kind, 1.0).expect("a plan");
     assert_eq!(plan.skip.is_some(), skip.is_some(), "{:?}", plan.skip);
     assert!(skip.is_none_or(|skip| plan.skip.is_some_and(|text| text.starts_with(skip))));
@@ -66,7 +70,8 @@ fn so_is_a_scenario_for_other_clusters(#[case] kind: ClusterKind, #[case] skip: 
 
 #[test]
 fn an_expression_that_does_not_compile_is_bad_input() {
-    let text = format!("{HEAD}steps:\n  - deploy: alpine\n  - expect:\n      cel: {{kind: Node, every: 'self.spec. == 1'}}\n");
+    let text =
+        format!("{HEAD}steps:\n  - deploy: alpine\n  - expect:\n      cel: {{kind: Node, every: 'self.spec. == 1'}}\n");
     let error = planned(&text, "1.19.1", ClusterKind::Sim, 1.0).expect_err("it is not CEL");
     assert_eq!((error.path.as_str(), error.line), ("t.yaml", 6));
     assert!(error.message.starts_with("the CEL expression `self.spec. == 1` does not compile: "), "{error}");

@@ -70,7 +70,7 @@ impl Asked {
     }
 
     /// The version that a watch begins at.
-    pub(crate) fn from_version(&self) -> Option<&str> {
+    pub(crate) fn begins_at(&self) -> Option<&str> {
         self.query.split('&').find_map(|pair| pair.strip_prefix("resourceVersion="))
     }
 }
@@ -305,7 +305,11 @@ impl Api {
     /// A kind has no definition, or has one from now on.
     pub(crate) fn define(&self, plural: &str, defined: bool) {
         let mut state = self.state();
-        if defined { state.undefined.remove(plural) } else { state.undefined.insert(plural.to_owned()) };
+        if defined {
+            state.undefined.remove(plural)
+        } else {
+            state.undefined.insert(plural.to_owned())
+        };
     }
 
     async fn serve<B>(&self, request: Request<B>) -> Result<Response<Body>, tower::BoxError>
@@ -353,8 +357,7 @@ impl Api {
         }
         let key = (target.namespace.clone().unwrap_or_default(), target.name.clone().unwrap_or_default());
         let here = state.objects.get(&target.plural).and_then(|objects| objects.get(&key)).cloned();
-        let missing =
-            || answer(404, &status(404, "NotFound", &format!("{} \"{}\" not found", target.plural, key.1)));
+        let missing = || answer(404, &status(404, "NotFound", &format!("{} \"{}\" not found", target.plural, key.1)));
         let (answered, write) = match (method, &target.name, target.sub.as_deref()) {
             (&Method::GET, None, _) if target.watch => return state.watch(target),
             (&Method::GET, None, _) => return answer(200, &state.list(target)),
@@ -469,7 +472,11 @@ impl State {
         let from = target.version.unwrap_or(0);
         if from < self.compacted {
             let gone = status(410, "Expired", "too old resource version");
-            return if self.gone_in_stream { Response::new(Body::from(line("ERROR", &gone))) } else { answer(410, &gone) };
+            return if self.gone_in_stream {
+                Response::new(Body::from(line("ERROR", &gone)))
+            } else {
+                answer(410, &gone)
+            };
         }
         let (to, from_here) = mpsc::unbounded_channel::<Line>();
         let watcher = Watcher {

@@ -149,8 +149,7 @@ impl Lab {
             api.edit("CiliumNode", "", &node, |object| object["spec"]["ipam"]["podCIDRs"] = json!([wanted]));
             tokio::spawn(async move {
                 tokio::time::sleep(PACE).await;
-                let error =
-                    format!("node has CIDRs allocated ([{had}]) that conflict with requested CIDRs [{wanted}]");
+                let error = format!("node has CIDRs allocated ([{had}]) that conflict with requested CIDRs [{wanted}]");
                 api.edit("CiliumNode", "", &node, |object| {
                     object["status"]["ipam"]["operator-status"] = json!({"error": error});
                 });
@@ -161,9 +160,8 @@ impl Lab {
     /// The range that the agent on a node uses.
     fn range(&self, node: &str) -> String {
         let pods = self.api.all("Pod");
-        let agent = pods.iter().find(|pod| {
-            pod["spec"]["nodeName"] == node && pod["metadata"]["labels"]["k8s-app"] == "cilium"
-        });
+        let agent =
+            pods.iter().find(|pod| pod["spec"]["nodeName"] == node && pod["metadata"]["labels"]["k8s-app"] == "cilium");
         let place = NODES.iter().position(|known| *known == node).unwrap_or(9);
         let name = agent.and_then(|pod| pod["metadata"]["name"].as_str()).unwrap_or("");
         match self.inner().modes.get(name).map(String::as_str) {
@@ -213,10 +211,8 @@ impl Lab {
         let namespace = &deployment["metadata"]["namespace"];
         let name = &deployment["metadata"]["name"];
         let pods = self.api.all("Pod").into_iter();
-        pods.filter(|pod| {
-            pod["metadata"]["namespace"] == *namespace && pod["metadata"]["labels"]["app"] == *name
-        })
-        .collect()
+        pods.filter(|pod| pod["metadata"]["namespace"] == *namespace && pod["metadata"]["labels"]["app"] == *name)
+            .collect()
     }
 
     /// New pods, and once they run the old ones go.

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::{kinds, reference, step};
 use crate::codes;
 use crate::located::Field;
-use crate::model::{NodeRef, ObjectName, ObjectRef, PatchStep};
+use crate::model::{NodePart, NodeRef, NodeTemplate, ObjectName, ObjectRef, PatchStep};
 use crate::problem::{Problem, nearest};
 use crate::raw::{NodeOrName, PatchForm};
 use crate::tree::{Node, Shape, Span};
@@ -97,12 +97,13 @@ pub(crate) fn patch(context: &Context<'_>, span: Span, form: &PatchForm) -> Opti
         Some(ObjectName::Node(node)) => Some(*node),
         _ => None,
     };
+    let mut filled_in = Vec::new();
     match &merge.0.value {
         Shape::Map(table) if table.entries.is_empty() => context.push(
             Problem::new(&codes::EMPTY_VALUE, merge_span, "`merge` changes nothing")
                 .help("write `merge: {spec: {...}}`"),
         ),
-        Shape::Map(_) => variables(context, &merge.0, own),
+        Shape::Map(_) => templates(context, &merge.0, "", own, &mut filled_in),
         _ => {
             let message = format!("`merge` must be a map, not {}", merge.0.describe());
             context.push(Problem::new(&codes::WRONG_TYPE, merge_span, message).help("write `merge: {spec: {...}}`"));
@@ -112,6 +113,7 @@ pub(crate) fn patch(context: &Context<'_>, span: Span, form: &PatchForm) -> Opti
         object: ObjectRef { api_version: api_version?, kind: kind.to_owned(), namespace, name: name? },
         subresource,
         merge: merge.0.to_json(),
+        templates: filled_in,
     })
 }
 
@@ -126,12 +128,35 @@ fn subresource(context: &Context<'_>, span: Span, text: &str) -> Option<String> 
     None
 }
 
-/// Checks the variables in every text of a patch.
-fn variables(context: &Context<'_>, merge: &Node, own: Option<NodeRef>) {
-    merge.walk(&mut |node| {
-        if let Shape::Text(text) = &node.value {
-            // Only its problems matter here: the model keeps the text.
-            let _checked = reference::node_template(context, node.span, text, own);
+/// Collects the texts of a patch that hold variables, by JSON pointer.
+fn templates(
+    context: &Context<'_>,
+    node: &Node,
+    pointer: &str,
+    own: Option<NodeRef>,
+    found: &mut Vec<(String, NodeTemplate)>,
+) {
+    match &node.value {
+        Shape::Text(text) => {
+            let template = reference::node_template(context, node.span, text, own);
+            found.extend(
+                template
+                    .filter(|template| template.parts.iter().any(|part| matches!(part, NodePart::Variable { .. })))
+                    .map(|template| (pointer.to_owned(), template)),
+            );
         }
-    });
+        Shape::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                templates(context, item, &format!("{pointer}/{index}"), own, found);
+            }
+        }
+        Shape::Map(table) => {
+            for entry in &table.entries {
+                // RFC 6901.
+                let key = entry.key.replace('~', "~0").replace('/', "~1");
+                templates(context, &entry.node, &format!("{pointer}/{key}"), own, found);
+            }
+        }
+        Shape::Null | Shape::Bool(_) | Shape::Number(..) => {}
+    }
 }

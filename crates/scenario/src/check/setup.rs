@@ -24,17 +24,15 @@ pub(crate) fn dns_label(context: &Context<'_>, span: Span, name: &str, what: &st
         let kebab: String =
             name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(63).collect();
         let kebab = kebab.trim_matches('-');
-        let mut problem = Problem::new(
+        let problem = Problem::new(
             &codes::BAD_NAME,
             span,
             format!(
                 "{what} `{name}` is not made of small letters, digits and hyphens (at most 63, a hyphen neither first nor last)"
             ),
         );
-        if !kebab.is_empty() {
-            problem = problem.help(format!("write `{kebab}`"));
-        }
-        context.push(problem);
+        let kebab = if kebab.is_empty() { "my-name" } else { kebab };
+        context.push(problem.help(format!("write `{kebab}`")));
     }
     fine
 }

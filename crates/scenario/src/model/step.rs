@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Expect, NodeRef, PodSet, Template, VersionRange};
+use super::{Expect, NodeRef, NodeTemplate, PodSet, Template, VersionRange};
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,8 +156,11 @@ pub struct PatchStep {
     pub object: ObjectRef,
     /// `status` to patch the status subresource.
     pub subresource: Option<String>,
-    /// The merge patch. Strings in it may hold `${worker2.ciliumNode.podCIDR}`-like variables: see the scenario format.
+    /// The merge patch, as written.
     pub merge: Value,
+    /// Texts in `merge` with variables (`${worker2.ciliumNode.podCIDR}`): each one's JSON pointer and its parts. They are to
+    /// be filled in before the patch is sent.
+    pub templates: Vec<(String, NodeTemplate)>,
 }
 
 /// `exec`.

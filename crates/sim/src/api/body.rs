@@ -11,9 +11,9 @@ const LIMIT: usize = 3 * 1024 * 1024;
 
 /// The whole body.
 pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Status> {
-    axum::body::to_bytes(body, LIMIT).await.map_err(|_| {
-        Status::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {LIMIT}"))
-    })
+    axum::body::to_bytes(body, LIMIT)
+        .await
+        .map_err(|_| Status::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {LIMIT}")))
 }
 
 /// An object of a kind, from JSON or YAML.
@@ -41,8 +41,9 @@ pub(super) fn object(headers: &HeaderMap, bytes: &[u8], kind: &str) -> Result<Va
 pub(super) fn patch(bytes: &[u8], yaml_too: bool) -> Result<Value, Status> {
     match serde_json::from_slice(bytes) {
         Ok(value) => Ok(value),
-        Err(_) if yaml_too => serde_yaml::from_slice(bytes)
-            .map_err(|why| Status::bad_request(format!("error decoding YAML: {why}"))),
+        Err(_) if yaml_too => {
+            serde_yaml::from_slice(bytes).map_err(|why| Status::bad_request(format!("error decoding YAML: {why}")))
+        }
         Err(why) => Err(Status::bad_request(format!("error decoding patch: {}", go_text(&why, bytes)))),
     }
 }

@@ -216,10 +216,9 @@ fn discovered(entry: &Entry, group: &str, version: &str) -> Value {
 pub(super) fn core(api: &Api, headers: &HeaderMap) -> Response {
     match wants_aggregated(headers) {
         Some(version) => aggregated(api, version, &[""]),
-        None => respond::json(
-            200,
-            &json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
-        ),
+        None => {
+            respond::json(200, &json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}))
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use http::header;
 use serde_json::Value;
 
 use super::dispatch::Call;
+use super::respond::{self, Form};
 use super::schema::{self, Decoded};
 use super::ssa::Manager;
 use super::table::{Include, Printer, partial};
-use super::respond::{self, Form};
 use crate::store::{Cause, Part, Resource, Status, Stored, WriteOptions};
 
 /// `fieldValidation`.
@@ -44,11 +44,7 @@ pub(super) fn options(call: &Call<'_>, kind: &'static str) -> Result<(WriteOptio
 }
 
 /// Decodes an object of the request's resource; the warnings are for the client.
-pub(super) fn decode(
-    resource: Resource,
-    object: &mut Value,
-    strictness: Strictness,
-) -> Result<Vec<String>, Status> {
+pub(super) fn decode(resource: Resource, object: &mut Value, strictness: Strictness) -> Result<Vec<String>, Status> {
     let Decoded { unknown } = schema::decode(resource, object)?;
     let named: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
     match strictness {
@@ -176,9 +172,7 @@ pub(super) fn validate(resource: Resource, object: &Value) -> Result<(), Status>
 /// Answers with one object, in the form that is wanted.
 pub(super) fn respond(call: &Call<'_>, code: u16, stored: &Stored, warnings: &[String]) -> Result<Response, Status> {
     let mut response = match respond::form(call.headers)? {
-        Form::Object if call.place.new_events => {
-            respond::json(code, &super::events::to_new(stored.value()))
-        }
+        Form::Object if call.place.new_events => respond::json(code, &super::events::to_new(stored.value())),
         Form::Object => {
             let mut out = Vec::with_capacity(stored.json().len() + 64);
             stored.write_to(&mut out);

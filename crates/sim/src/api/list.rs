@@ -180,8 +180,13 @@ impl Token {
     fn read(text: &str) -> Result<Token, Status> {
         let bad = |why: &str| Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
         let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|why| bad(&why.to_string()))?;
-        let value: Value =
-            serde_json::from_slice(&bytes).map_err(|_| bad(&format!("invalid character {:?} looking for beginning of value", bytes.first().copied().map(char::from).unwrap_or(' ')).replace('"', "'")))?;
+        let value: Value = serde_json::from_slice(&bytes).map_err(|_| {
+            bad(&format!(
+                "invalid character {:?} looking for beginning of value",
+                bytes.first().copied().map(char::from).unwrap_or(' ')
+            )
+            .replace('"', "'"))
+        })?;
         match (value["rv"].as_u64(), value["start"].as_str()) {
             (Some(version), Some(start)) => Ok(Token { version, start: start.to_owned() }),
             _ => Err(bad("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")),

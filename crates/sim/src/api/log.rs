@@ -32,7 +32,8 @@ pub(super) fn container(pod: &Stored, named: &str) -> Result<String, Status> {
     if let Some(default) = default.filter(|d| containers.iter().any(|c| c == d)) {
         return Ok(default.to_owned());
     }
-    let mut message = format!("a container name must be specified for pod {pod_name}, choose one of: [{}]", containers.join(" "));
+    let mut message =
+        format!("a container name must be specified for pod {pod_name}, choose one of: [{}]", containers.join(" "));
     if !inits.is_empty() {
         message.push_str(&format!(" or one of the init containers: [{}]", inits.join(" ")));
     }
@@ -56,9 +57,9 @@ fn started(pod: &Stored, container: &str, previous: bool) -> Result<(), Status> 
     let waiting = status["state"]["waiting"]["reason"].as_str();
     let never = !status["lastState"]["terminated"].is_object();
     match waiting {
-        Some(reason) if never => Err(Status::bad_request(format!(
-            "container {container:?} in pod {name:?} is waiting to start: {reason}"
-        ))),
+        Some(reason) if never => {
+            Err(Status::bad_request(format!("container {container:?} in pod {name:?} is waiting to start: {reason}")))
+        }
         _ => Ok(()),
     }
 }
@@ -103,7 +104,9 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Status> {
         seen: text.len(),
         first: Some(shown),
     };
-    let body = stream::unfold(follower, |mut f| async move { f.next().await.map(|line| (Ok::<_, std::convert::Infallible>(line), f)) });
+    let body = stream::unfold(follower, |mut f| async move {
+        f.next().await.map(|line| (Ok::<_, std::convert::Infallible>(line), f))
+    });
     Ok(respond::bytes(200, plain, Body::from_stream(body)))
 }
 

@@ -44,7 +44,8 @@ fn document(api: &Api, group: &str, version: &str) -> Value {
         let Some(name) = definition_of(group, version, kind) else { continue };
         reach(&name, &mut wanted);
         let base = format!("/{}", name_of(group, version));
-        let scope = if namespaced { format!("{base}/namespaces/{{namespace}}/{plural}") } else { format!("{base}/{plural}") };
+        let scope =
+            if namespaced { format!("{base}/namespaces/{{namespace}}/{plural}") } else { format!("{base}/{plural}") };
         paths.insert(scope.clone(), operations(&[("post", "post")], &gvk, &name));
         if stored {
             let verbs = [("get", "get"), ("put", "put"), ("patch", "patch"), ("delete", "delete")];
@@ -142,7 +143,8 @@ fn list(name: &str, group: &str, version: &str, kind: &str) -> Value {
 /// `/openapi/v2`: the same definitions in the old form. Only JSON is given.
 pub(super) fn v2(api: &Api, headers: &HeaderMap) -> Result<Response, Status> {
     let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
-    if !accept.split(',').any(|m| matches!(m.split(';').next().unwrap_or_default().trim(), "*/*" | "application/json")) {
+    if !accept.split(',').any(|m| matches!(m.split(';').next().unwrap_or_default().trim(), "*/*" | "application/json"))
+    {
         return Err(Status::new(406, "NotAcceptable", "only application/json is given for this document"));
     }
     let mut wanted = BTreeSet::new();
@@ -153,10 +155,8 @@ pub(super) fn v2(api: &Api, headers: &HeaderMap) -> Result<Response, Status> {
             }
         }
     }
-    let definitions: Map<String, Value> = wanted
-        .into_iter()
-        .filter_map(|name| schemas().definitions.get(&name).map(|d| (name, old_form(d))))
-        .collect();
+    let definitions: Map<String, Value> =
+        wanted.into_iter().filter_map(|name| schemas().definitions.get(&name).map(|d| (name, old_form(d)))).collect();
     let document = json!({
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": KUBERNETES},

@@ -69,7 +69,11 @@ impl Target {
             ["openapi", "v3", rest @ ..] => Target::OpenApiV3(rest.join("/")),
             ["api", version, rest @ ..] => objects("", version, rest, &served),
             ["apis", group] => {
-                if known_group(group, &served) { Target::Group((*group).to_owned()) } else { Target::Nowhere }
+                if known_group(group, &served) {
+                    Target::Group((*group).to_owned())
+                } else {
+                    Target::Nowhere
+                }
             }
             ["apis", group, version, rest @ ..] => objects(group, version, rest, &served),
             _ => Target::Nowhere,
@@ -103,9 +107,10 @@ fn objects(group: &str, version: &str, rest: &[&str], served: &impl Fn(Resource)
     let place = |plural: &str, namespace: &str, name: Option<&str>, subresource: Option<&str>| {
         let Some(resource) = find(plural) else { return Target::NoResource };
         let info = resource.info();
-        let scoped = info.namespaced == !namespace.is_empty();
+        let scoped = info.namespaced != namespace.is_empty();
         // Across namespaces there are only lists.
-        if !scoped && !(info.namespaced && name.is_none()) {
+        let across = info.namespaced && name.is_none();
+        if !scoped && !across {
             return Target::NoResource;
         }
         Target::Objects(Place {
@@ -193,9 +198,10 @@ impl Query {
     pub(crate) fn number(&self, key: &str) -> Result<Option<i64>, Status> {
         match self.text(key) {
             "" => Ok(None),
-            text => text.parse().map(Some).map_err(|_| {
-                Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
-            }),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))),
         }
     }
 }

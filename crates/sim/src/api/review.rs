@@ -24,7 +24,9 @@ pub(super) async fn create(headers: &HeaderMap, group: &str, plural: &str, body:
             "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
             "incomplete": false,
         }),
-        _ => json!({"userInfo": {"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]}}),
+        _ => {
+            json!({"userInfo": {"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]}})
+        }
     };
     let mut answer = json!({"kind": kind, "apiVersion": format!("{group}/v1"), "metadata": {}, "status": status});
     if let Some(spec) = asked.get("spec").filter(|s| s.is_object()) {

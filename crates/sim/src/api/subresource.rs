@@ -36,11 +36,8 @@ fn scale(stored: &Stored) -> Value {
     let metadata = &value["metadata"];
     let mut status = json!({"replicas": value["status"]["replicas"].as_i64().unwrap_or_default()});
     let labels = value["spec"]["selector"]["matchLabels"].as_object();
-    let selector: Vec<String> = labels
-        .into_iter()
-        .flatten()
-        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
-        .collect();
+    let selector: Vec<String> =
+        labels.into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
     if !selector.is_empty() {
         status["selector"] = selector.join(",").into();
     }
@@ -122,7 +119,9 @@ async fn bind(call: &Call<'_>, body: Body) -> Result<Response, Status> {
             ..Status::new(
                 409,
                 "Conflict",
-                format!("Operation cannot be fulfilled on pods/binding {name:?}: pod {name} is already assigned to node {bound:?}"),
+                format!(
+                    "Operation cannot be fulfilled on pods/binding {name:?}: pod {name} is already assigned to node {bound:?}"
+                ),
             )
         });
     }

@@ -76,7 +76,10 @@ pub(super) async fn patch(call: &Call<'_>, body: Body) -> Result<Response, Statu
     let info = resource.info();
     let kind = body::content_type(call.headers);
     let Some(kind) = PatchType::of(&kind) else {
-        return Err(Status { details: Some(json!({})), ..Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type") });
+        return Err(Status {
+            details: Some(json!({})),
+            ..Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+        });
     };
     if kind == PatchType::Strategic && info.custom {
         return Err(Status::new(
@@ -115,7 +118,12 @@ fn check_options(call: &Call<'_>, kind: PatchType) -> Result<(), Status> {
 }
 
 /// Server-side apply: creates what is not there.
-fn apply(call: &Call<'_>, mut config: Value, options: WriteOptions, strictness: Strictness) -> Result<Response, Status> {
+fn apply(
+    call: &Call<'_>,
+    mut config: Value,
+    options: WriteOptions,
+    strictness: Strictness,
+) -> Result<Response, Status> {
     let resource = call.place.resource;
     let store = &call.api.store;
     let name = call.place.name.as_deref().unwrap_or_default();

@@ -36,7 +36,8 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Status> {
     let signals = call.api.faults.signals();
     let mut queue = VecDeque::new();
     let bookmarks = call.query.flag("allowWatchBookmarks");
-    let writer = Writer { resource, form, new_events: call.place.new_events, printer: fields::printer(call), headers: true };
+    let writer =
+        Writer { resource, form, new_events: call.place.new_events, printer: fields::printer(call), headers: true };
     let mut watcher = Watcher {
         namespace,
         selection,
@@ -100,7 +101,9 @@ fn version(call: &Call<'_>) -> Result<Option<u64>, Status> {
             Status::new(
                 500,
                 "",
-                format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"),
+                format!(
+                    "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+                ),
             )
         }),
     }
@@ -261,7 +264,8 @@ impl Writer {
         }
         let object = match self.form {
             Form::Table => {
-                let carried = json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata});
+                let carried =
+                    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata});
                 let rows = vec![json!({"cells": Value::Null, "object": carried})];
                 self.printer.table(json!({"resourceVersion": revision.to_string()}), rows, false)
             }

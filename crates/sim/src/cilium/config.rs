@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::world::or_default;
+
 use crate::store::{Resource, Store};
 
 /// The data of the ConfigMap.
@@ -21,11 +23,10 @@ impl Configs {
     pub(crate) fn read(&mut self, store: &Store) -> Option<Data> {
         #[derive(Deserialize)]
         struct View {
-            #[serde(default)]
+            #[serde(default, deserialize_with = "or_default")]
             data: BTreeMap<String, String>,
         }
-        let object =
-            store.find(Resource::ConfigMap, cilium::components::NAMESPACE, cilium::config::CONFIG_MAP)?;
+        let object = store.find(Resource::ConfigMap, cilium::components::NAMESPACE, cilium::config::CONFIG_MAP)?;
         let version = object.meta.resource_version;
         if let Some((known, data)) = &self.newest
             && *known == version

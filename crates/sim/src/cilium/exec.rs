@@ -30,7 +30,9 @@ pub(crate) fn run(actors: &Actors, pod: &Name, command: &[String]) -> Answer {
     let Some(local) = actors.kubelets.get(pod) else { return failed(126, "no such container\n") };
     match words.as_slice() {
         [] => failed(126, "you must specify at least one command for the container\n"),
-        ["sh" | "/bin/sh" | "bash" | "/bin/bash" | "ash", flag, script, ..] if flag.starts_with('-') && flag.ends_with('c') => {
+        ["sh" | "/bin/sh" | "bash" | "/bin/bash" | "ash", flag, script, ..]
+            if flag.starts_with('-') && flag.ends_with('c') =>
+        {
             shell(actors, pod, script)
         }
         ["cilium-dbg" | "cilium", rest @ ..] if local.program() == Program::Agent => agent(actors, local, rest),
@@ -46,7 +48,9 @@ pub(crate) fn run(actors: &Actors, pod: &Name, command: &[String]) -> Answer {
         ["false", ..] => failed(1, ""),
         [other, ..] => failed(
             126,
-            format!("OCI runtime exec failed: exec failed: unable to start container process: exec: \"{other}\": executable file not found in $PATH (simulated containers know ping, ip, cat, ls, hostname, echo, env, date and sh -c with these)\n"),
+            format!(
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{other}\": executable file not found in $PATH (simulated containers know ping, ip, cat, ls, hostname, echo, env, date and sh -c with these)\n"
+            ),
         ),
     }
 }
@@ -55,7 +59,8 @@ pub(crate) fn run(actors: &Actors, pod: &Name, command: &[String]) -> Answer {
 fn shell(actors: &Actors, pod: &Name, script: &str) -> Answer {
     let mut all = said("");
     for part in script.split([';', '\n']).flat_map(|line| line.split("&&")) {
-        let words: Vec<String> = part.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect();
+        let words: Vec<String> =
+            part.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect();
         match words.first().map(String::as_str) {
             None => continue,
             Some("exit") => {
@@ -97,11 +102,7 @@ pub(crate) fn reaches(actors: &Actors, from: &Local, to: IpAddr) -> bool {
     if let Some((_, machine)) = machine {
         return machine.running;
     }
-    actors
-        .agents
-        .places_of(to)
-        .chain(actors.agents.infra_place(to))
-        .any(|node| actors.kubelets.is_running(node))
+    actors.agents.places_of(to).chain(actors.agents.infra_place(to)).any(|node| actors.kubelets.is_running(node))
 }
 
 fn ping(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
@@ -118,7 +119,9 @@ fn ping(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
             word => target = Some(word),
         }
     }
-    let Some(target) = target else { return failed(1, "BusyBox v1.37.0 multi-call binary.\n\nUsage: ping [OPTIONS] HOST\n") };
+    let Some(target) = target else {
+        return failed(1, "BusyBox v1.37.0 multi-call binary.\n\nUsage: ping [OPTIONS] HOST\n");
+    };
     let Ok(address) = target.parse::<IpAddr>() else { return failed(1, format!("ping: bad address '{target}'\n")) };
     // Without -c a ping has no end; a simulated one has.
     let count = count.unwrap_or(4).clamp(1, 100);
@@ -147,9 +150,9 @@ fn ip(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
         Some(object) if !object.is_empty() && ("route".starts_with(object) || "link".starts_with(object)) => {
             let router = actors.agents.report(local.node()).and_then(|report| report.agent?.infra(Family::V4).router);
             match router {
-                Some(ip) if !local.host_network() => said(format!(
-                    "default via {ip} dev eth0 \n{ip} dev eth0 scope link \n"
-                )),
+                Some(ip) if !local.host_network() => {
+                    said(format!("default via {ip} dev eth0 \n{ip} dev eth0 scope link \n"))
+                }
                 _ => said("default via 172.18.0.1 dev eth0 \n172.18.0.0/16 dev eth0 scope link \n"),
             }
         }
@@ -183,15 +186,17 @@ fn addresses(actors: &Actors, local: &Local) -> String {
             .collect();
         link(2, "eth0", "UP", &list);
         if let Some(agent) = actors.agents.report(local.node()).and_then(|report| report.agent) {
-            let routers: Vec<(IpAddr, u8)> =
-                [Family::V4, Family::V6].iter().filter_map(|family| agent.infra(*family).router).map(|ip| whole(&ip)).collect();
+            let routers: Vec<(IpAddr, u8)> = [Family::V4, Family::V6]
+                .iter()
+                .filter_map(|family| agent.infra(*family).router)
+                .map(|ip| whole(&ip))
+                .collect();
             link(3, "cilium_net@cilium_host", "UP", &[]);
             link(4, "cilium_host@cilium_net", "UP", &routers);
         }
     } else {
         let list: Vec<(IpAddr, u8)> = local.addresses().iter().map(whole).collect();
-        let state =
-            if actors.agents.is_connected(local.node(), local.uid()) { "UP" } else { "LOWERLAYERDOWN" };
+        let state = if actors.agents.is_connected(local.node(), local.uid()) { "UP" } else { "LOWERLAYERDOWN" };
         link(9, "eth0@if10", state, &list);
     }
     text
@@ -267,7 +272,8 @@ fn ls(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
     }
 }
 
-const NO_SOCKET: &str = "dial unix /var/run/cilium/cilium.sock: connect: no such file or directory\nIs the agent running?\n";
+const NO_SOCKET: &str =
+    "dial unix /var/run/cilium/cilium.sock: connect: no such file or directory\nIs the agent running?\n";
 
 /// `cilium-dbg`.
 fn agent(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
@@ -334,7 +340,10 @@ fn status(actors: &Actors, local: &Local, json_wanted: bool, brief: bool) -> Ans
 fn config(actors: &Actors, local: &Local, json_wanted: bool, words: &[&str]) -> Answer {
     let report = actors.agents.report(local.node());
     let Some(report) = report.filter(|report| report.agent.is_some()) else {
-        return failed(1, format!("Error while retrieving configuration: Get \"http://localhost/v1/config\": {NO_SOCKET}"));
+        return failed(
+            1,
+            format!("Error while retrieving configuration: Get \"http://localhost/v1/config\": {NO_SOCKET}"),
+        );
     };
     let mutable = json!({"Debug": "Disabled", "DropNotification": "Enabled", "PolicyEnforcement": "default"});
     let read_only = words.iter().any(|word| matches!(*word, "-r" | "--read-only"));

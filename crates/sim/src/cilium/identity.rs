@@ -23,17 +23,17 @@ impl Identities {
             .meta
             .labels
             .iter()
-            .filter(|(key, _)| !IGNORED.contains(&&**key) && !key.starts_with("k8s.io") && !key.starts_with("annotation."))
+            .filter(|(key, _)| {
+                !IGNORED.contains(&&**key) && !key.starts_with("k8s.io") && !key.starts_with("annotation.")
+            })
             .map(|(key, value)| (format!("k8s:{key}"), value.to_string()))
             .collect();
         let namespace = &pod.meta.namespace;
         labels.insert("k8s:io.cilium.k8s.policy.cluster".to_owned(), cluster.to_owned());
         labels.insert("k8s:io.cilium.k8s.policy.serviceaccount".to_owned(), account.to_owned());
         labels.insert("k8s:io.kubernetes.pod.namespace".to_owned(), namespace.to_string());
-        labels.insert(
-            "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name".to_owned(),
-            namespace.to_string(),
-        );
+        labels
+            .insert("k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name".to_owned(), namespace.to_string());
         // Spread over the range that Cilium draws from (256 to 65535), the same for the same labels.
         let next = 256 + i64::try_from(self.numbers.len()).unwrap_or_default() * 7919 % 65_000;
         let number = *self.numbers.entry(labels.clone()).or_insert(next);

@@ -30,7 +30,8 @@ pub(crate) fn log_text(time: &str, line: &LogLine, fields: &[(&str, &str)]) -> S
 
 /// Quoted where Go's text handler quotes.
 fn quoted(value: &str) -> String {
-    let plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"' || c == '=' || c.is_control());
+    let plain =
+        !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"' || c == '=' || c.is_control());
     if plain { value.to_owned() } else { format!("{value:?}") }
 }
 

@@ -11,7 +11,7 @@ use super::pods::{PodFacts, Pods};
 use super::taints::{Taint, Toleration, may_stay};
 use crate::store::{DeleteOptions, Resource};
 use crate::world::pace::POD_GC;
-use crate::world::{Context, Key, Name, Task};
+use crate::world::{Context, Key, Name, Task, or_default};
 
 /// Taints that follow from a Node's state, by key.
 const OWN: [&str; 3] =
@@ -59,7 +59,9 @@ impl NodeLifecycle {
             list.retain(|taint| {
                 let effect = taint["effect"].as_str();
                 !is_own(taint["key"].as_str())
-                    || wanted.iter().any(|w| Some(w.key.as_str()) == taint["key"].as_str() && Some(w.effect.as_str()) == effect)
+                    || wanted
+                        .iter()
+                        .any(|w| Some(w.key.as_str()) == taint["key"].as_str() && Some(w.effect.as_str()) == effect)
             });
             for taint in wanted.iter().filter(|taint| !old.contains(taint)) {
                 list.push(json!({"key": taint.key, "effect": taint.effect, "timeAdded": now}));
@@ -149,7 +151,7 @@ fn tolerations(pod: &PodFacts) -> Vec<Toleration> {
     }
     #[derive(Deserialize)]
     struct Spec {
-        #[serde(default)]
+        #[serde(default, deserialize_with = "or_default")]
         tolerations: Vec<Toleration>,
     }
     pod.object.read::<View>().map(|view| view.spec.tolerations).unwrap_or_default()

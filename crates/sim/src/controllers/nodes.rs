@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::taints::Taint;
 use crate::store::{Change, ChangeKind, Stored};
-use crate::world::Name;
+use crate::world::{Name, or_default};
 
 /// What controllers need to know of a Node.
 #[derive(Debug, Clone)]
@@ -27,28 +27,28 @@ pub(crate) struct NodeFacts {
 
 #[derive(Deserialize)]
 struct View {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     metadata: MetadataView,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     spec: SpecView,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: StatusView,
 }
 
 #[derive(Default, Deserialize)]
 struct MetadataView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     labels: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SpecView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     taints: Vec<Taint>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     unschedulable: bool,
-    #[serde(default, rename = "podCIDRs")]
+    #[serde(default, rename = "podCIDRs", deserialize_with = "or_default")]
     pod_cidrs: Vec<String>,
     #[serde(rename = "podCIDR")]
     pod_cidr: Option<String>,
@@ -56,27 +56,27 @@ struct SpecView {
 
 #[derive(Default, Deserialize)]
 struct StatusView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     addresses: Vec<AddressView>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     conditions: Vec<ConditionView>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     allocatable: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 struct AddressView {
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "or_default")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     address: String,
 }
 
 #[derive(Deserialize)]
 struct ConditionView {
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "or_default")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: String,
 }
 
@@ -115,11 +115,8 @@ fn facts(node: &Stored) -> NodeFacts {
     });
     let mut taints = view.spec.taints;
     taints.sort();
-    let pod_cidrs = if view.spec.pod_cidrs.is_empty() {
-        view.spec.pod_cidr.into_iter().collect()
-    } else {
-        view.spec.pod_cidrs
-    };
+    let pod_cidrs =
+        if view.spec.pod_cidrs.is_empty() { view.spec.pod_cidr.into_iter().collect() } else { view.spec.pod_cidrs };
     NodeFacts {
         name: (*node.meta.name).into(),
         uid: (*node.meta.uid).into(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::store::{Change, ChangeKind, Stored};
-use crate::world::{Key, Name};
+use crate::world::{Key, Name, or_default};
 
 /// What controllers need to know of a pod.
 #[derive(Debug, Clone)]
@@ -15,7 +15,10 @@ pub(crate) struct PodFacts {
     pub(crate) uid: Name,
     /// UID of its controller.
     pub(crate) owner: Option<Name>,
+    /// Where it is bound.
     pub(crate) node: Option<Name>,
+    /// Where it is bound, or will be: a daemon pod is meant for one node from its beginning.
+    pub(crate) seat: Option<Name>,
     pub(crate) host_network: bool,
     /// Its Ready condition, and since when.
     pub(crate) ready: Option<Timestamp>,
@@ -38,6 +41,7 @@ impl PodFacts {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Family {
     pub(crate) members: BTreeSet<Name>,
+    /// By seat.
     pub(crate) by_node: BTreeMap<Name, BTreeSet<Name>>,
     /// Active ones.
     pub(crate) active: usize,
@@ -57,8 +61,46 @@ pub(crate) struct Pods {
 #[derive(Deserialize)]
 struct View {
     metadata: MetadataView,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    spec: SpecView,
+    #[serde(default, deserialize_with = "or_default")]
     status: StatusView,
+}
+
+#[derive(Default, Deserialize)]
+struct SpecView {
+    #[serde(default, deserialize_with = "or_default")]
+    affinity: AffinityView,
+}
+
+#[derive(Default, Deserialize)]
+struct AffinityView {
+    #[serde(default, rename = "nodeAffinity", deserialize_with = "or_default")]
+    node: NodeAffinityView,
+}
+
+#[derive(Default, Deserialize)]
+struct NodeAffinityView {
+    #[serde(default, rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "or_default")]
+    required: RequiredView,
+}
+
+#[derive(Default, Deserialize)]
+struct RequiredView {
+    #[serde(default, rename = "nodeSelectorTerms", deserialize_with = "or_default")]
+    terms: Vec<TermView>,
+}
+
+#[derive(Deserialize)]
+struct TermView {
+    #[serde(default, rename = "matchFields", deserialize_with = "or_default")]
+    fields: Vec<FieldView>,
+}
+
+#[derive(Deserialize)]
+struct FieldView {
+    #[serde(default, deserialize_with = "or_default")]
+    values: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,15 +111,15 @@ struct MetadataView {
 
 #[derive(Default, Deserialize)]
 struct StatusView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     conditions: Vec<ConditionView>,
 }
 
 #[derive(Deserialize)]
 struct ConditionView {
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "or_default")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: String,
     #[serde(rename = "lastTransitionTime")]
     since: Option<Timestamp>,
@@ -113,7 +155,7 @@ impl Pods {
         self.families.get(owner).into_iter().flat_map(|f| &f.members).filter_map(|uid| self.by_uid.get(uid))
     }
 
-    /// Pods of an owner on a node, by UID.
+    /// Pods of an owner on a node, or meant for it, by UID.
     pub(crate) fn of_on(&self, owner: &str, node: &str) -> impl Iterator<Item = &PodFacts> {
         let uids = self.families.get(owner).and_then(|f| f.by_node.get(node));
         uids.into_iter().flatten().filter_map(|uid| self.by_uid.get(uid))
@@ -136,7 +178,7 @@ impl Pods {
         let Some(owner) = &facts.owner else { return };
         let family = self.families.entry(owner.clone()).or_default();
         family.members.insert(facts.uid.clone());
-        if let Some(node) = &facts.node {
+        if let Some(node) = &facts.seat {
             family.by_node.entry(node.clone()).or_default().insert(facts.uid.clone());
         }
         family.active += usize::from(facts.active());
@@ -150,7 +192,7 @@ impl Pods {
         let Some(owner) = &facts.owner else { return };
         let Some(family) = self.families.get_mut(owner) else { return };
         family.members.remove(&facts.uid);
-        if let Some(node) = &facts.node {
+        if let Some(node) = &facts.seat {
             remove(&mut family.by_node, node, &facts.uid);
         }
         family.active -= usize::from(facts.active());
@@ -176,12 +218,27 @@ fn facts(pod: &Stored) -> PodFacts {
         let ready = view.status.conditions.iter().find(|c| c.kind == "Ready" && c.status == "True")?;
         Some(ready.since.unwrap_or(Timestamp::UNIX_EPOCH))
     });
+    // The only field that a term can match is the node's name.
+    let meant = view.as_ref().and_then(|view| {
+        view.spec
+            .affinity
+            .node
+            .required
+            .terms
+            .first()?
+            .fields
+            .first()?
+            .values
+            .first()
+            .map(|name| Name::from(name.as_str()))
+    });
     let field = |label: &str| pod.meta.field(label).filter(|text| !text.is_empty());
     PodFacts {
         key: Key::of(pod),
         uid: (*pod.meta.uid).into(),
         owner: pod.meta.controller().map(Into::into),
         node: field("spec.nodeName").map(Into::into),
+        seat: field("spec.nodeName").map(Into::into).or(meant),
         host_network: field("spec.hostNetwork") == Some("true"),
         ready,
         running: field("status.phase") == Some("Running"),

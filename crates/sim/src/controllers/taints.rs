@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 
+use crate::world::or_default;
+
 /// A taint of a Node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub(crate) struct Taint {
     pub(crate) key: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) value: String,
     pub(crate) effect: String,
 }
@@ -14,13 +16,13 @@ pub(crate) struct Taint {
 /// A toleration of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub(crate) struct Toleration {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) key: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) operator: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) value: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) effect: String,
     #[serde(rename = "tolerationSeconds")]
     pub(crate) seconds: Option<i64>,

@@ -55,7 +55,7 @@ pub(crate) fn hash(template: &Value) -> String {
     for _ in 0..9 {
         let at = usize::try_from(folded % 27).unwrap_or_default();
         text.push(char::from(ALPHABET[at]));
-        folded = folded / 27 ^ folded.rotate_left(7);
+        folded = (folded / 27) ^ folded.rotate_left(7);
     }
     text
 }
@@ -65,7 +65,8 @@ pub(crate) fn share(value: &Value, total: usize, round_up: bool, default: usize)
     if let Some(number) = value.as_u64() {
         return usize::try_from(number).unwrap_or(usize::MAX);
     }
-    let Some(percent) = value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<usize>().ok())
+    let Some(percent) =
+        value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<usize>().ok())
     else {
         return default;
     };

@@ -7,7 +7,7 @@ use super::ops::metadata_of;
 use super::remove::{self, DeleteOptions};
 use super::state::State;
 use super::strategy;
-use super::{Resource, Stored, StoreConfig};
+use super::{Resource, StoreConfig, Stored};
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
@@ -86,10 +86,8 @@ fn marked(state: &mut State, config: &StoreConfig, object: &Stored, now: Timesta
             if others {
                 disown(state, &dependent, &object.meta.uid);
             } else if !dependent.meta.deleting {
-                let options = DeleteOptions {
-                    propagation: Some(remove::Propagation::Foreground),
-                    ..DeleteOptions::default()
-                };
+                let options =
+                    DeleteOptions { propagation: Some(remove::Propagation::Foreground), ..DeleteOptions::default() };
                 // Pods own nothing: foreground would only hold them back.
                 let options = if dependent.meta.resource == Resource::Pod { DeleteOptions::default() } else { options };
                 remove::delete(state, &dependent, &options, now);

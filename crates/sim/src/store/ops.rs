@@ -227,7 +227,15 @@ impl Store {
         if metadata.get("resourceVersion").is_some_and(|v| v.as_str() != Some("") && !v.is_null()) {
             return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
         }
-        for key in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "resourceVersion"] {
+        for key in [
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+            "generation",
+            "resourceVersion",
+        ] {
             metadata.remove(key);
         }
         if info.namespaced {
@@ -300,7 +308,8 @@ impl Store {
             }
             None if !info.unconditional && options.part != Part::Whole => {
                 let value = Value::from(0);
-                let cause = super::Cause::invalid("metadata.resourceVersion", &value, "must be specified for an update");
+                let cause =
+                    super::Cause::invalid("metadata.resourceVersion", &value, "must be specified for an update");
                 // Kubernetes names the resource rather than the kind here.
                 return Err(Status::invalid_kind(info.group, info.plural, name, &[cause]));
             }
@@ -351,7 +360,8 @@ impl Store {
         let metadata = &object["metadata"];
         let held = metadata["finalizers"].as_array().is_some_and(|f| !f.is_empty())
             || metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or_default() > 0
-            || (resource == Resource::Namespace && object["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
+            || (resource == Resource::Namespace
+                && object["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
         if metadata["deletionTimestamp"].is_string() && !held {
             let last = Stored::new(super::Object::new(resource, state.revision, object));
             return state.take(&last);
@@ -388,8 +398,16 @@ pub(super) fn metadata_of(object: &mut Value) -> &mut Map<String, Value> {
 
 /// What clients cannot change.
 fn keep_metadata(metadata: &mut Map<String, Value>, old: &Value, part: Part) {
-    let mut keys =
-        vec!["name", "namespace", "generateName", "uid", "creationTimestamp", "selfLink", "generation", "resourceVersion"];
+    let mut keys = vec![
+        "name",
+        "namespace",
+        "generateName",
+        "uid",
+        "creationTimestamp",
+        "selfLink",
+        "generation",
+        "resourceVersion",
+    ];
     if part != Part::Whole {
         keys.extend(["deletionTimestamp", "deletionGracePeriodSeconds"]);
     }

@@ -6,7 +6,7 @@ use super::clock::seconds;
 use super::gc::{self, Work};
 use super::ops::metadata_of;
 use super::state::State;
-use super::{Resource, Status, Store, Stored, StoreConfig};
+use super::{Resource, Status, Store, StoreConfig, Stored};
 
 /// What becomes of the objects that name the deleted one as their owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

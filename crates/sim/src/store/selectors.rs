@@ -182,8 +182,7 @@ impl<'a> Parser<'a> {
         if !is_word(key) {
             return Err(unparsable(format!("found '{key}', expected: identifier")));
         }
-        names::qualified_name(key)
-            .map_err(|why| unparsable(format!("key: Invalid value: {key:?}: {why}")))?;
+        names::qualified_name(key).map_err(|why| unparsable(format!("key: Invalid value: {key:?}: {why}")))?;
         let plain = |operator| Ok(Requirement { key: key.to_owned(), operator, values: Vec::new() });
         if absent {
             return plain(Operator::DoesNotExist);
@@ -301,7 +300,11 @@ mod tests {
     fn object(labels: &[(&str, &str)]) -> Meta {
         let labels: serde_json::Map<String, serde_json::Value> =
             labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
-        Meta::read(Resource::Pod, 1, &serde_json::json!({"metadata": {"name": "p", "namespace": "d", "labels": labels}}))
+        Meta::read(
+            Resource::Pod,
+            1,
+            &serde_json::json!({"metadata": {"name": "p", "namespace": "d", "labels": labels}}),
+        )
     }
 
     #[rstest]

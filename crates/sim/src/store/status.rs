@@ -132,8 +132,7 @@ impl Status {
 
     /// 409 of a write with an old `resourceVersion`.
     pub fn stale(info: &ResourceInfo, name: &str) -> Status {
-        const WHY: &str =
-            "the object has been modified; please apply your changes to the latest version and try again";
+        const WHY: &str = "the object has been modified; please apply your changes to the latest version and try again";
         Status::conflict(info, name, WHY)
     }
 
@@ -162,10 +161,8 @@ impl Status {
         let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let mut details = details(name, group, kind);
         if let Value::Object(map) = &mut details {
-            let causes: Vec<Value> = causes
-                .iter()
-                .map(|c| json!({"reason": c.reason, "message": c.message, "field": c.field}))
-                .collect();
+            let causes: Vec<Value> =
+                causes.iter().map(|c| json!({"reason": c.reason, "message": c.message, "field": c.field})).collect();
             map.insert("causes".into(), causes.into());
         }
         Status {
@@ -188,11 +185,7 @@ impl Status {
     pub fn method_not_allowed() -> Status {
         Status {
             details: Some(json!({})),
-            ..Status::new(
-                405,
-                "MethodNotAllowed",
-                "the server does not allow this method on the requested resource",
-            )
+            ..Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
         }
     }
 

@@ -80,8 +80,7 @@ fn stale_writes_conflict_and_equal_ones_write_nothing() {
     let first = make(&store, Resource::ConfigMap, json!({"metadata": {"name": "c"}, "data": {"a": "1"}}));
     let mut value = first.value();
     value["data"]["a"] = "2".into();
-    let second =
-        store.update(Resource::ConfigMap, "default", "c", value.clone(), &WriteOptions::default()).unwrap();
+    let second = store.update(Resource::ConfigMap, "default", "c", value.clone(), &WriteOptions::default()).unwrap();
     let stale = store.update(Resource::ConfigMap, "default", "c", value, &WriteOptions::default()).unwrap_err();
     assert_eq!((stale.code, stale.reason), (409, "Conflict"));
     let same = store.update(Resource::ConfigMap, "default", "c", second.value(), &WriteOptions::default()).unwrap();

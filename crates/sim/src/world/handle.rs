@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use ipam::Release;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -124,12 +124,8 @@ impl World {
             .map_err(|error: NodeIpamError| WorldError::ControllerManager(error.to_string()))?;
         let cancel = CancellationToken::new();
         let disturbed = Arc::new(Notify::new());
-        let inner = Arc::new(Inner {
-            actors: Mutex::new(actors),
-            disturbed: disturbed.clone(),
-            cancel: cancel.clone(),
-            store,
-        });
+        let inner =
+            Arc::new(Inner { actors: Mutex::new(actors), disturbed: disturbed.clone(), cancel: cancel.clone(), store });
         tokio::spawn(run(Arc::downgrade(&inner), feed, disturbed, cancel));
         Ok(Self(inner))
     }
@@ -184,7 +180,12 @@ impl World {
     ///
     /// # Errors
     /// What the chart says, as Helm prints it; nothing has changed then.
-    pub fn helm_apply(&self, version: &semver::Version, release: Release, values: &Map<String, Value>) -> Result<(), String> {
+    pub fn helm_apply(
+        &self,
+        version: &semver::Version,
+        release: Release,
+        values: &Map<String, Value>,
+    ) -> Result<(), String> {
         self.disturb(|actors| {
             let applied = actors.helm.apply(&actors.cx, version, release, values);
             if applied.is_ok() {
@@ -301,6 +302,33 @@ impl World {
         Ok((code, stdout, stderr))
     }
 
+    /// What only the world knows: machines, agents and the leading operator.
+    pub fn report(&self, seed: u64) -> Value {
+        let actors = self.lock();
+        let nodes: Map<String, Value> = actors
+            .machines
+            .all()
+            .map(|(name, machine)| {
+                let agent = actors.agents.report(name).map(|report| {
+                    json!({"ipam": report.config.ipam, "status": report.agent.map(ipam::agent::Agent::status)})
+                });
+                let endpoints: Map<String, Value> = actors
+                    .agents
+                    .endpoints(name)
+                    .map(|(pod, _, address)| {
+                        let key = actors.kubelets.get(pod).map(|local| local.key().clone());
+                        let name = key.map_or_else(|| pod.to_string(), |key| format!("{}/{}", key.namespace, key.name));
+                        (name, json!([address.v4, address.v6]))
+                    })
+                    .collect();
+                (name.to_string(), json!({"running": machine.running, "agent": agent, "endpoints": endpoints}))
+            })
+            .collect();
+        let leader =
+            actors.operators.leader().and_then(|uid| actors.kubelets.get(uid)).map(|pod| pod.key().name.to_string());
+        json!({"seed": seed, "cilium": actors.helm.version(), "leader": leader, "nodes": nodes})
+    }
+
     /// Lines that a container has written, oldest first.
     ///
     /// # Errors
@@ -340,7 +368,8 @@ impl Actors {
             .filter_map(|one| one["name"].as_str())
             .collect();
         let default = value["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str();
-        let wanted = container.filter(|name| !name.is_empty()).or(default).or(names.first().copied()).unwrap_or_default();
+        let wanted =
+            container.filter(|name| !name.is_empty()).or(default).or(names.first().copied()).unwrap_or_default();
         if names.contains(&wanted) {
             Ok((uid, wanted.to_owned()))
         } else {

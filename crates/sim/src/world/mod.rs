@@ -8,6 +8,8 @@ mod context;
 mod events;
 mod feed;
 mod handle;
+mod hooks;
+mod lenient;
 mod logs;
 mod machines;
 pub(crate) mod pace;
@@ -21,6 +23,7 @@ pub use shape::{KUBERNETES, Shape};
 
 pub(crate) use context::{Context, Key, Name, Program, Signal};
 pub(crate) use events::{Note, Recorder, Source};
+pub(crate) use lenient::or_default;
 pub(crate) use logs::Logs;
 pub(crate) use machines::{Machine, MachineStep, Machines};
 pub(crate) use pace::Pace;
@@ -162,11 +165,8 @@ impl Actors {
         if let Some(pod) = after.as_ref().or(before.as_ref()) {
             if let Some(owner) = &pod.owner {
                 self.replica_sets.pod_changed(cx, owner);
-                let nodes: Vec<Name> = [&before, &after]
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|pod| pod.node.clone().or_else(|| daemon_node(pod)))
-                    .collect();
+                let nodes: Vec<Name> =
+                    [&before, &after].into_iter().flatten().filter_map(|pod| pod.seat.clone()).collect();
                 self.daemon_sets.pod_changed(cx, owner, &nodes);
                 if after.is_none() {
                     self.deployments.pod_gone(cx, owner);
@@ -289,11 +289,4 @@ impl Actors {
             }
         }
     }
-}
-
-/// The node that a daemon pod is meant for, before it is bound.
-fn daemon_node(pod: &crate::controllers::pods::PodFacts) -> Option<Name> {
-    let value = pod.object.value();
-    let terms = &value["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
-    terms["nodeSelectorTerms"][0]["matchFields"][0]["values"][0].as_str().map(Into::into)
 }

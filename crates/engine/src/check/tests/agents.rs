@@ -17,7 +17,12 @@ fn the_mode_is_what_the_agent_says_not_what_the_config_says() {
     let mut scene = Scene::full();
     scene.put(crate::support::objects::config(&json!({"ipam": "kubernetes"})));
     check(&scene, "agents: {every: {ipam: cluster-pool, ready: true, crashLooping: false}}", true, &[]);
-    check(&scene, "agents: {some: {ipam: kubernetes}}", false, &["Agent/t-worker | running agent | ipam kubernetes (on at least one of 3) | ipam cluster-pool, ready"]);
+    check(
+        &scene,
+        "agents: {some: {ipam: kubernetes}}",
+        false,
+        &["Agent/t-worker | running agent | ipam kubernetes (on at least one of 3) | ipam cluster-pool, ready"],
+    );
 }
 
 #[test]
@@ -25,7 +30,12 @@ fn a_successor_has_to_answer_for_itself() {
     let mut scene = Scene::full();
     scene.edit("Pod", "cilium-1", |pod| pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:01:00Z"));
     scene.put(Pod { created: "2026-01-01T00:01:00Z", ..agent_pod("cilium-9", NODES[1]) }.value());
-    check(&scene, "agents: {every: {ipam: cluster-pool}}", false, &["ipam unknown (cilium-9 on t-worker has not answered yet), ready"]);
+    check(
+        &scene,
+        "agents: {every: {ipam: cluster-pool}}",
+        false,
+        &["ipam unknown (cilium-9 on t-worker has not answered yet), ready"],
+    );
     check(&scene, "agents: {none: {ipam: kubernetes}}", false, &["unknown"]);
     scene.agent(1, "kubernetes", "10.244.1.0/24");
     check(&scene, "agents: {exactly: {count: 1, ipam: kubernetes}}", true, &[]);
@@ -53,7 +63,8 @@ fn an_agent_that_does_not_answer_says_why() {
 fn crash_looping_is_waiting_for_it_or_restarts_since_the_start() {
     let mut scene = Scene::full();
     scene.edit("Pod", "cilium-1", |pod| {
-        pod["status"]["containerStatuses"] = json!([{"restartCount": 0, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]);
+        pod["status"]["containerStatuses"] =
+            json!([{"restartCount": 0, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]);
     });
     check(&scene, "agents: {on: [worker], every: {crashLooping: true}}", true, &[]);
     check(&scene, "agents: {every: {crashLooping: false}}", false, &["CrashLoopBackOff"]);

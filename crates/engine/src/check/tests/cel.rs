@@ -43,7 +43,12 @@ fn only_the_named_object() {
     check(&scene, &format!("cel: {{kind: Node, name: worker, every: '{cordoned}'}}"), false, &["Node/t-worker | has("]);
     check(&scene, "cel: {kind: Pod, namespace: alpine, exactly: {count: 3, cel: 'true'}}", true, &[]);
     check(&scene, "cel: {kind: Pod, namespace: nowhere, every: 'true'}", false, &["Pod objects | objects to look at"]);
-    check(&scene, "cel: {kind: Pod, namespace: alpine, name: alpine-1, every: 'false'}", false, &["Pod/alpine/alpine-1 | false | true | false"]);
+    check(
+        &scene,
+        "cel: {kind: Pod, namespace: alpine, name: alpine-1, every: 'false'}",
+        false,
+        &["Pod/alpine/alpine-1 | false | true | false"],
+    );
 }
 
 #[test]

@@ -41,7 +41,12 @@ fn config_keys_are_compared_as_text() {
 
 #[test]
 fn absent_keys_of_an_absent_config_do_not_hold() {
-    check(&Scene::empty(), "config: {no-such-key: null}", false, &["cilium-config | objects to look at | at least one"]);
+    check(
+        &Scene::empty(),
+        "config: {no-such-key: null}",
+        false,
+        &["cilium-config | objects to look at | at least one"],
+    );
 }
 
 #[test]

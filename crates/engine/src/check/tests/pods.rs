@@ -45,14 +45,24 @@ fn does_not_count(#[case] change: fn(&mut Value)) {
     check(&scene, "pods: {of: alpine, count: 3}", false, &["live pods | 3 | 2 (alpine-0 alpine-2)"]);
     scene.edit("Pod", "alpine-0", change);
     scene.edit("Pod", "alpine-2", change);
-    check(&scene, "podIPs: {of: alpine, none: {within: pool}}", false, &["live pods of alpine | objects to look at | at least one | none"]);
+    check(
+        &scene,
+        "podIPs: {of: alpine, none: {within: pool}}",
+        false,
+        &["live pods of alpine | objects to look at | at least one | none"],
+    );
 }
 
 #[test]
 fn a_pod_without_an_address_does_not_match() {
     let mut scene = Scene::full();
     scene.edit("Pod", "alpine-1", |pod| pod["status"] = json!({"phase": "Pending"}));
-    check(&scene, "podIPs: {of: alpine, every: {within: pool}}", false, &["Pod/alpine/alpine-1 | status.podIPs", "| no address, on t-worker"]);
+    check(
+        &scene,
+        "podIPs: {of: alpine, every: {within: pool}}",
+        false,
+        &["Pod/alpine/alpine-1 | status.podIPs", "| no address, on t-worker"],
+    );
     check(&scene, "podIPs: {of: alpine, exactly: {count: 2, within: pool}}", true, &[]);
     check(&scene, "podIPs: {of: alpine, none: {within: 10.9.0.0/16}}", true, &[]);
 }
@@ -91,14 +101,24 @@ fn unchanged_pods() {
 fn a_new_pod_is_a_change() {
     let mut scene = Scene::full();
     scene.put(Pod::of("alpine", "alpine-9", NODES[1], "10.0.1.19").value());
-    check(&scene, "pods: {of: alpine, unchanged: true}", false, &["Pod/alpine/alpine-9 | UID | no new pod | uid uid-of-alpine-9 address 10.0.1.19 restarts 0"]);
+    check(
+        &scene,
+        "pods: {of: alpine, unchanged: true}",
+        false,
+        &["Pod/alpine/alpine-9 | UID | no new pod | uid uid-of-alpine-9 address 10.0.1.19 restarts 0"],
+    );
 }
 
 #[test]
 fn a_pod_that_is_gone_is_a_change() {
     let mut scene = Scene::full();
     scene.delete("Pod", "alpine-1");
-    check(&scene, "pods: {of: alpine, unchanged: true}", false, &["Pod/alpine/alpine-1 | UID, address, restarts | uid uid-of-alpine-1 address 10.0.1.10 restarts 0 | gone"]);
+    check(
+        &scene,
+        "pods: {of: alpine, unchanged: true}",
+        false,
+        &["Pod/alpine/alpine-1 | UID, address, restarts | uid uid-of-alpine-1 address 10.0.1.10 restarts 0 | gone"],
+    );
     scene.delete("Pod", "alpine-0");
     scene.delete("Pod", "alpine-2");
     let verdict = scene.evaluate("pods: {of: alpine, unchanged: true}");
@@ -157,15 +177,18 @@ fn zero_pods_must_be_asked_for() {
 #[test]
 fn endpoints_are_those_of_live_pods() {
     let mut scene = Scene::full();
-    let endpoint = |name: &str| {
-        json!({"apiVersion": "cilium.io/v2", "kind": "CiliumEndpoint", "metadata": {"name": name, "namespace": "alpine"}})
-    };
+    let endpoint = |name: &str| json!({"apiVersion": "cilium.io/v2", "kind": "CiliumEndpoint", "metadata": {"name": name, "namespace": "alpine"}});
     check(&scene, "pods: {of: alpine, endpoints: 0}", true, &[]);
     for name in ["alpine-0", "alpine-1", "of-no-pod"] {
         scene.put(endpoint(name));
     }
     check(&scene, "pods: {of: alpine, endpoints: 2}", true, &[]);
-    check(&scene, "pods: {of: alpine, endpoints: 3}", false, &["pods with a CiliumEndpoint | 3 | 2 (alpine-0 alpine-1)"]);
+    check(
+        &scene,
+        "pods: {of: alpine, endpoints: 3}",
+        false,
+        &["pods with a CiliumEndpoint | 3 | 2 (alpine-0 alpine-1)"],
+    );
 }
 
 #[test]

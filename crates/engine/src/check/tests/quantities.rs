@@ -13,9 +13,11 @@ struct Form {
     beside: &'static str,
 }
 
-const POD_IPS: Form = Form { before: "podIPs: {of: alpine, ", alone: "{within: 10.0.0.0/8}", beside: "within: 10.0.0.0/8" };
+const POD_IPS: Form =
+    Form { before: "podIPs: {of: alpine, ", alone: "{within: 10.0.0.0/8}", beside: "within: 10.0.0.0/8" };
 const STATUS: Form = Form { before: "operatorStatus: {", alone: "clear", beside: "clear: true" };
-const CILIUM_NODE: Form = Form { before: "podCIDRs: {of: ciliumNode, ", alone: "{within: pool}", beside: "within: pool" };
+const CILIUM_NODE: Form =
+    Form { before: "podCIDRs: {of: ciliumNode, ", alone: "{within: pool}", beside: "within: pool" };
 const AGENTS: Form = Form { before: "agents: {", alone: "{ready: true}", beside: "ready: true" };
 const CEL: Form = Form {
     before: "cel: {kind: CiliumNode, apiVersion: cilium.io/v2, ",
@@ -78,14 +80,27 @@ fn none_holds_where_there_is_something_and_it_does_not_match() {
 #[test]
 fn each_quantity_words_its_own_mismatch() {
     let scene = Scene::one_differs();
-    check(&scene, "operatorStatus: {every: clear}", false, &["CiliumNode/t-worker2 | status.ipam.operator-status.error | clear | boom"]);
+    check(
+        &scene,
+        "operatorStatus: {every: clear}",
+        false,
+        &["CiliumNode/t-worker2 | status.ipam.operator-status.error | clear | boom"],
+    );
     check(&scene, "operatorStatus: {none: {matches: bo+m}}", false, &["| not an error that matches /bo+m/ | boom"]);
-    check(&scene, "operatorStatus: {some: {matches: bang}}", false, &["an error that matches /bang/ (on at least one of 3) | clear"]);
+    check(
+        &scene,
+        "operatorStatus: {some: {matches: bang}}",
+        false,
+        &["an error that matches /bang/ (on at least one of 3) | clear"],
+    );
     check(
         &scene,
         "operatorStatus: {exactly: {count: 3, clear: true}}",
         false,
-        &["t-worker | status.ipam.operator-status.error | clear (on exactly 3 of 3; this one matches) | clear", "does not match) | boom"],
+        &[
+            "t-worker | status.ipam.operator-status.error | clear (on exactly 3 of 3; this one matches) | clear",
+            "does not match) | boom",
+        ],
     );
 }
 
@@ -107,9 +122,19 @@ fn a_removed_node_keeps_its_role_and_has_nothing() {
     scene.delete("Pod", "cilium-2");
     scene.delete("Pod", "alpine-2");
     check(&scene, "operatorStatus: {every: clear}", true, &[]);
-    check(&scene, "operatorStatus: {on: [worker2], every: clear}", false, &["CiliumNode/t-worker2 | status.ipam.operator-status.error | clear | no such CiliumNode"]);
+    check(
+        &scene,
+        "operatorStatus: {on: [worker2], every: clear}",
+        false,
+        &["CiliumNode/t-worker2 | status.ipam.operator-status.error | clear | no such CiliumNode"],
+    );
     check(&scene, "agents: {on: [worker2], none: {ready: true}}", false, &["no agent pod"]);
     check(&scene, "podIPs: {of: alpine, on: [worker2], none: {within: pool}}", false, &["at least one | none"]);
-    check(&scene, "podCIDRs: {of: node, on: [worker2], every: {empty: false}}", false, &["Node/t-worker2 is not there"]);
+    check(
+        &scene,
+        "podCIDRs: {of: node, on: [worker2], every: {empty: false}}",
+        false,
+        &["Node/t-worker2 is not there"],
+    );
     check(&scene, "cel: {kind: Node, name: worker2, every: 'true'}", false, &["at least one | none"]);
 }

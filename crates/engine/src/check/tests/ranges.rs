@@ -41,7 +41,12 @@ fn the_three_sources_are_told_apart() {
     }
     check(&scene, "podCIDRs: {of: agent, every: {equal: node.podCIDRs, disjoint: ciliumNode.podCIDRs}}", true, &[]);
     check(&scene, "podCIDRs: {of: ciliumNode, every: {unchanged: start}}", true, &[]);
-    check(&scene, "podCIDRs: {of: agent, every: {unchanged: start}}", false, &["Agent/t-worker | podCIDRs it allocates from | unchanged from [10.0.1.0/24] | [10.244.1.0/24]"]);
+    check(
+        &scene,
+        "podCIDRs: {of: agent, every: {unchanged: start}}",
+        false,
+        &["Agent/t-worker | podCIDRs it allocates from | unchanged from [10.0.1.0/24] | [10.244.1.0/24]"],
+    );
     check(&scene, "podIPs: {of: alpine, none: {within: agent.podCIDRs}}", true, &[]);
 }
 
@@ -77,7 +82,12 @@ fn what_is_no_cidr_is_not_passed_over(#[case] matcher: &str) {
 fn both_families_must_match() {
     let mut scene = Scene::full();
     scene.put(cilium_node(NODES[1], &["10.0.1.0/24", "fd00::/120"], None));
-    check(&scene, "podCIDRs: {of: ciliumNode, on: [worker], every: {within: 10.0.0.0/8}}", false, &["[10.0.1.0/24 fd00::/120]"]);
+    check(
+        &scene,
+        "podCIDRs: {of: ciliumNode, on: [worker], every: {within: 10.0.0.0/8}}",
+        false,
+        &["[10.0.1.0/24 fd00::/120]"],
+    );
     check(&scene, "podCIDRs: {of: ciliumNode, on: [worker], every: {within: [10.0.0.0/8, 'fd00::/104']}}", true, &[]);
     check(&scene, "podCIDRs: {of: ciliumNode, on: [worker], every: {mask: 24}}", false, &[]);
 }
@@ -87,7 +97,12 @@ fn the_pool_is_what_the_config_says_now() {
     let mut scene = Scene::full();
     check(&scene, "podIPs: {of: alpine, every: {within: pool}}", true, &[]);
     scene.put(config(&json!({"cluster-pool-ipv4-cidr": "192.168.0.0/16"})));
-    check(&scene, "podIPs: {of: alpine, every: {within: pool}}", false, &["within pool [192.168.0.0/16] | 10.0.1.10 on t-worker"]);
+    check(
+        &scene,
+        "podIPs: {of: alpine, every: {within: pool}}",
+        false,
+        &["within pool [192.168.0.0/16] | 10.0.1.10 on t-worker"],
+    );
 }
 
 #[rstest]
@@ -103,9 +118,19 @@ fn an_address_is_measured_by_its_own_node(#[case] reference: &str, #[case] held:
 fn what_is_not_known_is_no_proof() {
     let mut scene = Scene::full();
     scene.world.agents.clear();
-    check(&scene, "podIPs: {of: alpine, none: {within: agent.podCIDRs}}", false, &["cilium-1 on t-worker has not answered yet"]);
+    check(
+        &scene,
+        "podIPs: {of: alpine, none: {within: agent.podCIDRs}}",
+        false,
+        &["cilium-1 on t-worker has not answered yet"],
+    );
     check(&scene, "podCIDRs: {of: agent, none: {within: 10.9.0.0/16}}", false, &["has not answered yet"]);
     scene.delete("CiliumNode", NODES[1]);
-    check(&scene, "podIPs: {of: alpine, none: {within: ciliumNode.podCIDRs}}", false, &["CiliumNode/t-worker is not there"]);
+    check(
+        &scene,
+        "podIPs: {of: alpine, none: {within: ciliumNode.podCIDRs}}",
+        false,
+        &["CiliumNode/t-worker is not there"],
+    );
     check(&scene, "podCIDRs: {of: ciliumNode, none: {mask: 25}}", false, &["CiliumNode/t-worker is not there"]);
 }

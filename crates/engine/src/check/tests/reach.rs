@@ -15,7 +15,12 @@ fn an_answer_decides() {
     check(&scene, ALL, true, &[]);
     scene.ping_all(&Ping::Unanswered);
     check(&scene, NONE, true, &[]);
-    check(&scene, ALL, false, &["Pod/alpine/alpine-1 | ping 10.0.2.10 (alpine-2) on t-worker2 | answered | no answer, from t-worker"]);
+    check(
+        &scene,
+        ALL,
+        false,
+        &["Pod/alpine/alpine-1 | ping 10.0.2.10 (alpine-2) on t-worker2 | answered | no answer, from t-worker"],
+    );
 }
 
 #[test]
@@ -34,7 +39,15 @@ fn what_was_not_tried_is_neither() {
 fn a_pod_that_cannot_take_part_is_not_passed_over() {
     let mut scene = Scene::full();
     scene.edit("Pod", "alpine-1", |pod| pod["status"] = json!({"phase": "Pending"}));
-    check(&scene, ALL, false, &["cannot be tried: alpine-1 is Pending, not Running", "ping alpine-1 on t-worker | answered | cannot be tried: alpine-1 has no address"]);
+    check(
+        &scene,
+        ALL,
+        false,
+        &[
+            "cannot be tried: alpine-1 is Pending, not Running",
+            "ping alpine-1 on t-worker | answered | cannot be tried: alpine-1 has no address",
+        ],
+    );
 }
 
 #[test]

@@ -113,7 +113,8 @@ impl Scene {
     }
 
     pub(crate) fn edit(&mut self, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
-        let objects = self.world.objects.iter().filter(|(known, _)| known.kind == kind).flat_map(|(_, objects)| objects);
+        let objects =
+            self.world.objects.iter().filter(|(known, _)| known.kind == kind).flat_map(|(_, objects)| objects);
         let found = objects.into_iter().find(|((_, known), _)| known == name);
         let mut object = (**found.expect("there is such an object").1).clone();
         change(&mut object);
@@ -146,8 +147,10 @@ impl Scene {
     }
 
     pub(crate) fn ping_all(&mut self, answer: &Ping) {
-        let tried: Vec<Pair> =
-            pairs(&self.context(&Programs::default()), &alpine(), &alpine()).into_iter().filter_map(|p| p.2.ok()).collect();
+        let tried: Vec<Pair> = pairs(&self.context(&Programs::default()), &alpine(), &alpine())
+            .into_iter()
+            .filter_map(|p| p.2.ok())
+            .collect();
         self.pings = tried.into_iter().map(|pair| (pair, answer.clone())).collect();
     }
 

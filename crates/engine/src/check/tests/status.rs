@@ -67,7 +67,12 @@ fn an_empty_or_absent_status_is_clear() {
 fn a_ciliumnode_that_is_not_there_is_neither_clear_nor_free_of_errors() {
     let mut scene = Scene::full();
     scene.delete("CiliumNode", NODES[1]);
-    check(&scene, "operatorStatus: {every: clear}", false, &["CiliumNode/t-worker | status.ipam.operator-status.error | clear | no such CiliumNode"]);
+    check(
+        &scene,
+        "operatorStatus: {every: clear}",
+        false,
+        &["CiliumNode/t-worker | status.ipam.operator-status.error | clear | no such CiliumNode"],
+    );
     check(&scene, "operatorStatus: {none: {matches: boom}}", false, &["no such CiliumNode"]);
     check(&scene, "operatorStatus: {exactly: {count: 2, clear: true}}", false, &["cannot be told"]);
     check(&scene, "operatorStatus: {some: clear}", true, &[]);

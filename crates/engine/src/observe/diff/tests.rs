@@ -25,7 +25,9 @@ fn podcidrs_and_operator_status() {
         "CiliumNode",
         Some(old.clone()),
         &cilium_node(json!(["10.224.1.0/24"]), json!({"error": "allocator full"})),
-        Some("spec.ipam.podCIDRs: [10.0.0.0/24] -> [10.224.1.0/24]; status.ipam.operator-status.error: - -> allocator full"),
+        Some(
+            "spec.ipam.podCIDRs: [10.0.0.0/24] -> [10.224.1.0/24]; status.ipam.operator-status.error: - -> allocator full",
+        ),
     );
     check(
         "CiliumNode",

@@ -36,17 +36,14 @@ pub(crate) fn apply(kind: PatchType, resource: Resource, object: &Value, patch: 
 }
 
 /// As [`apply`], for kinds that are no resource of their own (`Scale`).
-pub(crate) fn patched(
-    kind: PatchType,
-    of: (&str, &str),
-    object: &Value,
-    patch: &Value,
-) -> Result<Value, Status> {
+pub(crate) fn patched(kind: PatchType, of: (&str, &str), object: &Value, patch: &Value) -> Result<Value, Status> {
     match kind {
         PatchType::Json => json(object, patch),
         PatchType::Merge | PatchType::Apply => {
             if !patch.is_object() {
-                return Err(Status::bad_request("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"));
+                return Err(Status::bad_request(
+                    "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
+                ));
             }
             let mut object = object.clone();
             json_patch::merge(&mut object, patch);
@@ -65,10 +62,6 @@ fn json(object: &Value, patch: &Value) -> Result<Value, Status> {
     let mut object = object.clone();
     match json_patch::patch(&mut object, &operations) {
         Ok(()) => Ok(object),
-        Err(_) => Err(Status::new(
-            422,
-            "Invalid",
-            "the server rejected our request due to an error in our request",
-        )),
+        Err(_) => Err(Status::new(422, "Invalid", "the server rejected our request due to an error in our request")),
     }
 }

@@ -219,8 +219,16 @@ mod tests {
     #[test]
     fn containers_merge_by_name() {
         let old = with(json!([{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]));
-        check(old.clone(), with(json!([{"name": "b", "image": "z"}])), with(json!([{"name": "a", "image": "x"}, {"name": "b", "image": "z"}])));
-        check(old.clone(), with(json!([{"name": "a", "$patch": "delete"}])), with(json!([{"name": "b", "image": "y"}])));
+        check(
+            old.clone(),
+            with(json!([{"name": "b", "image": "z"}])),
+            with(json!([{"name": "a", "image": "x"}, {"name": "b", "image": "z"}])),
+        );
+        check(
+            old.clone(),
+            with(json!([{"name": "a", "$patch": "delete"}])),
+            with(json!([{"name": "b", "image": "y"}])),
+        );
         check(old, with(json!([{"$patch": "replace"}, {"name": "c"}])), with(json!([{"name": "c"}])));
     }
 

@@ -62,7 +62,8 @@ impl Walk<'_> {
                     };
                     let inner = self.schemas.get(child_type);
                     if child.is_null() && !inner.nullable {
-                        if !(of.additional.is_some() && of.fields.is_empty()) || !typed {
+                        let free_form = of.additional.is_some() && of.fields.is_empty();
+                        if !free_form || !typed {
                             gone.push(key.clone());
                         } else {
                             *child = zero(inner);
@@ -254,7 +255,8 @@ mod tests {
 
     #[test]
     fn empty_and_unknown_fields_go() {
-        let given = json!({"metadata": {"name": "a", "labels": {}, "creationTimestamp": null}, "data": {"k": "v"}, "dta": 1});
+        let given =
+            json!({"metadata": {"name": "a", "labels": {}, "creationTimestamp": null}, "data": {"k": "v"}, "dta": 1});
         let kept = json!({"metadata": {"name": "a"}, "data": {"k": "v"}});
         check(Resource::ConfigMap, given, kept, &["dta"]);
         let node = json!({"metadata": {"name": "n"}, "spec": {"ipam": {"podCIDRs": ["10.0.0.0/24"], "x": 1}}});

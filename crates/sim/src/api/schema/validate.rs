@@ -41,7 +41,8 @@ fn walk(id: TypeId, value: &Value, path: &str, causes: &mut Vec<Cause>) {
         Value::Object(map) => {
             for key in &of.required {
                 // Names of the root's own are checked elsewhere.
-                if !map.contains_key(key) && !(path.is_empty() && key == "metadata") {
+                let elsewhere = path.is_empty() && key == "metadata";
+                if !map.contains_key(key) && !elsewhere {
                     causes.push(Cause::required(join(path, key), ""));
                 }
             }

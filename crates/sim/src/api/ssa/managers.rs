@@ -57,7 +57,11 @@ impl Ownership {
         let mut entries: Vec<(&Manager, &Entry)> = self.0.iter().filter(|(_, e)| !e.fields.is_empty()).collect();
         // Kubernetes' order: appliers first, then by time, then by name.
         entries.sort_by(|(a, x), (b, y)| {
-            b.apply.cmp(&a.apply).then_with(|| x.time.cmp(&y.time)).then_with(|| a.name.cmp(&b.name)).then_with(|| a.cmp(b))
+            b.apply
+                .cmp(&a.apply)
+                .then_with(|| x.time.cmp(&y.time))
+                .then_with(|| a.name.cmp(&b.name))
+                .then_with(|| a.cmp(b))
         });
         let list: Vec<Value> = entries
             .into_iter()

@@ -246,7 +246,8 @@ pub(super) fn remove(of: Option<TypeId>, value: &Value, gone: &Fields) -> Value 
 }
 
 fn cut(of: Option<TypeId>, value: &Value, path: &mut Path, gone: &Fields) -> Option<Value> {
-    let below = |path: &Path| gone.range(path.clone()..).take_while(|p| p.starts_with(path)).any(|p| p.len() > path.len());
+    let below =
+        |path: &Path| gone.range(path.clone()..).take_while(|p| p.starts_with(path)).any(|p| p.len() > path.len());
     match (shape(of, value), value) {
         (Shape::Map(t), Value::Object(map)) if !map.is_empty() => {
             let mut out = Map::new();

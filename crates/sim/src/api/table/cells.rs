@@ -70,7 +70,13 @@ pub(super) fn of(resource: Resource, object: &Value, now: Timestamp) -> Vec<Valu
         }
         Resource::Lease => vec![name(), text(&spec["holderIdentity"]), age()],
         Resource::EndpointSlice => {
-            vec![name(), text(&object["addressType"]), service::slice_ports(object), service::slice_endpoints(object), age()]
+            vec![
+                name(),
+                text(&object["addressType"]),
+                service::slice_ports(object),
+                service::slice_endpoints(object),
+                age(),
+            ]
         }
         Resource::PodDisruptionBudget => {
             let amount = |key: &str| match &spec[key] {
@@ -161,12 +167,8 @@ fn containers(object: &Value) -> (Value, Value) {
 
 /// `a=b,c=d`, `<none>` when empty.
 pub(super) fn labels(map: &Value) -> String {
-    let terms: Vec<String> = map
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
-        .collect();
+    let terms: Vec<String> =
+        map.as_object().into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
     if terms.is_empty() { "<none>".into() } else { terms.join(",") }
 }
 
@@ -178,7 +180,8 @@ pub(super) fn selector(selector: &Value) -> String {
     }
     for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
         let key = expression["key"].as_str().unwrap_or_default();
-        let values: Vec<&str> = expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> =
+            expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let values = values.join(",");
         let shown = match expression["operator"].as_str().unwrap_or_default() {
             "In" => format!("{key} in ({values})"),

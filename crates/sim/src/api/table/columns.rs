@@ -130,12 +130,7 @@ const REPLICA_SET: &[Row] = &[
         0,
         "Replicas is the most recently observed number of non-terminating pods. More info: https://kubernetes.io/docs/concepts/workloads/controllers/replicaset",
     ),
-    (
-        "Ready",
-        "integer",
-        0,
-        "The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition.",
-    ),
+    ("Ready", "integer", 0, "The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."),
     AGE,
     CONTAINERS,
     IMAGES,
@@ -259,9 +254,7 @@ pub(super) fn of(resource: Resource) -> Vec<Column> {
         | Resource::CiliumNode
         | Resource::CiliumEndpoint
         | Resource::CiliumIdentity
-        | Resource::CiliumPodIPPool => {
-            &[("Created At", "date", 0, "@meta.v1.ObjectMeta.creationTimestamp")]
-        }
+        | Resource::CiliumPodIPPool => &[("Created At", "date", 0, "@meta.v1.ObjectMeta.creationTimestamp")],
     };
     let mut columns = vec![Column::name()];
     columns.extend(rows.iter().map(|r| plain(r.0, r.1, "", r.2, r.3)));

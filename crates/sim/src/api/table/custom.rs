@@ -37,9 +37,8 @@ pub(super) fn columns(crd: &Value, version: &str) -> (Vec<Column>, Vec<Path>) {
                     name: text("name"),
                     of: text("type"),
                     format: text("format"),
-                    description: described.unwrap_or_else(|| {
-                        format!("Custom resource definition column (in JSONPath format): {path}")
-                    }),
+                    description: described
+                        .unwrap_or_else(|| format!("Custom resource definition column (in JSONPath format): {path}")),
                     priority: column["priority"].as_i64().unwrap_or_default(),
                 });
                 paths.push(Path { steps: parse(&path), of: text("type") });

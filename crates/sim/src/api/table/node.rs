@@ -10,7 +10,7 @@ use super::cells::text;
 
 pub(super) fn cells(node: &Value, now: Timestamp) -> Vec<Value> {
     let status = &node["status"];
-    let ready = status["conditions"].as_array().into_iter().flatten().filter(|c| c["type"] == "Ready").next_back();
+    let ready = status["conditions"].as_array().into_iter().flatten().rfind(|c| c["type"] == "Ready");
     let mut words = vec![match ready {
         Some(condition) if condition["status"] == "True" => "Ready",
         Some(_) => "NotReady",

@@ -72,9 +72,13 @@ pub(super) fn endpoints(endpoints: &Value) -> String {
         }
         for port in ports {
             let number = number(&port["port"]);
-            all.extend(ips.iter().map(|ip| {
-                if ip.contains(':') { format!("[{ip}]:{number}") } else { format!("{ip}:{number}") }
-            }));
+            all.extend(
+                ips.iter().map(
+                    |ip| {
+                        if ip.contains(':') { format!("[{ip}]:{number}") } else { format!("{ip}:{number}") }
+                    },
+                ),
+            );
         }
     }
     if list(&endpoints["subsets"]).is_empty() { "<none>".into() } else { first_three(&all, "") }

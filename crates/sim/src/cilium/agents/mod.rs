@@ -49,7 +49,10 @@ enum Stage {
     },
     /// In a mode that this simulation does not model.
     Stuck,
-    Serving { agent: Box<Agent>, ready: bool },
+    Serving {
+        agent: Box<Agent>,
+        ready: bool,
+    },
 }
 
 /// An agent's process.
@@ -214,7 +217,8 @@ impl Agents {
 
     fn look_soon(&mut self, cx: &mut Context, node: &Name) {
         let Some(place) = self.places.get_mut(node) else { return };
-        let Some(process) = place.process.as_ref().filter(|process| matches!(process.stage, Stage::Waiting { .. })) else {
+        let Some(process) = place.process.as_ref().filter(|process| matches!(process.stage, Stage::Waiting { .. }))
+        else {
             return;
         };
         if !place.looking {

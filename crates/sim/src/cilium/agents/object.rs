@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::controllers::nodes::NodeFacts;
 use crate::store::{Resource, Stored, WriteOptions};
-use crate::world::{Context, Key};
+use crate::world::{Context, Key, or_default};
 
 /// The Node annotations that a CiliumNode shows: those of `cilium.io` and below (pkg/annotation/k8s.go).
 pub(super) fn annotations(node: &Stored) -> BTreeMap<String, String> {
@@ -20,7 +20,7 @@ pub(super) fn annotations(node: &Stored) -> BTreeMap<String, String> {
     }
     #[derive(Deserialize)]
     struct Metadata {
-        #[serde(default)]
+        #[serde(default, deserialize_with = "or_default")]
         annotations: BTreeMap<String, String>,
     }
     let all = node.read::<View>().map(|view| view.metadata.annotations).unwrap_or_default();
@@ -62,7 +62,10 @@ pub(super) fn write(cx: &mut Context, node: &NodeFacts, agent: Option<&Agent>, c
             ingress[key] = ip.to_string().into();
         }
     }
-    let boot = cx.store.find(Resource::Node, "", &node.name).map(|object| object.value()["status"]["nodeInfo"]["bootID"].clone());
+    let boot = cx
+        .store
+        .find(Resource::Node, "", &node.name)
+        .map(|object| object.value()["status"]["nodeInfo"]["bootID"].clone());
     let metadata = json!({
         "labels": node.labels,
         "annotations": annotations(&node.object),

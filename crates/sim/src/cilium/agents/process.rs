@@ -83,7 +83,14 @@ impl Agents {
             self.crds_wanted.insert(node.clone());
             if already.is_none() {
                 *said = Some("crds");
-                self.log(cx, node, &[info("Still waiting for Cilium Operator to register the following CRDs: [crd:ciliumnodes.cilium.io]")], &[]);
+                self.log(
+                    cx,
+                    node,
+                    &[info(
+                        "Still waiting for Cilium Operator to register the following CRDs: [crd:ciliumnodes.cilium.io]",
+                    )],
+                    &[],
+                );
             }
             return;
         }
@@ -152,14 +159,7 @@ impl Agents {
     }
 
     /// It has its range: old endpoints are restored, its own addresses taken, its CiliumNode written.
-    fn serve(
-        &mut self,
-        cx: &mut Context,
-        nodes: &Nodes,
-        node: &Name,
-        cidrs: agent::AllocCidrs,
-        own: Option<&Stored>,
-    ) {
+    fn serve(&mut self, cx: &mut Context, nodes: &Nodes, node: &Name, cidrs: agent::AllocCidrs, own: Option<&Stored>) {
         let (Some(facts), Some(place)) = (nodes.get(node), self.places.get_mut(node)) else { return };
         let Some(process) = place.process.as_mut() else { return };
         let (pod, life, config) = (process.pod.clone(), process.life, process.config.clone());

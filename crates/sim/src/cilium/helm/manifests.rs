@@ -56,9 +56,15 @@ pub(super) fn render(
     }
     if hubble {
         let opaque = |text: &str| base64_of(text);
-        add(Resource::Secret, NAMESPACE, "cilium-ca", json!({"data": {"ca.crt": opaque("simulated"), "ca.key": opaque("simulated")}}));
+        add(
+            Resource::Secret,
+            NAMESPACE,
+            "cilium-ca",
+            json!({"data": {"ca.crt": opaque("simulated"), "ca.key": opaque("simulated")}}),
+        );
         for name in ["hubble-server-certs"].into_iter().chain(relay.then_some("hubble-relay-client-certs")) {
-            let data = json!({"ca.crt": opaque("simulated"), "tls.crt": opaque("simulated"), "tls.key": opaque("simulated")});
+            let data =
+                json!({"ca.crt": opaque("simulated"), "tls.crt": opaque("simulated"), "tls.key": opaque("simulated")});
             add(Resource::Secret, NAMESPACE, name, json!({"type": "kubernetes.io/tls", "data": data}));
         }
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{OperatorStep, Operators, Stage};
 use crate::store::{Change, Resource, Store, Stored};
-use crate::world::{Context, Name, Rng, Task};
+use crate::world::{Context, Name, Rng, Task, or_default};
 
 /// The leader's view of CiliumNodes.
 #[derive(Debug, Default)]
@@ -28,47 +28,47 @@ pub(super) struct Watched {
 
 #[derive(Deserialize)]
 struct View {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     metadata: MetadataView,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     spec: SpecView,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: StatusView,
 }
 
 #[derive(Default, Deserialize)]
 struct MetadataView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     annotations: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]
 struct SpecView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     ipam: SpecIpamView,
 }
 
 #[derive(Default, Deserialize)]
 struct SpecIpamView {
-    #[serde(default, rename = "podCIDRs")]
+    #[serde(default, rename = "podCIDRs", deserialize_with = "or_default")]
     pod_cidrs: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
 struct StatusView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     ipam: StatusIpamView,
 }
 
 #[derive(Default, Deserialize)]
 struct StatusIpamView {
-    #[serde(default, rename = "operator-status")]
+    #[serde(default, rename = "operator-status", deserialize_with = "or_default")]
     operator_status: OperatorStatusView,
 }
 
 #[derive(Default, Deserialize)]
 struct OperatorStatusView {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     error: String,
 }
 
@@ -112,29 +112,25 @@ impl CiliumNodeApi for Api<'_> {
                 let found = self.0.find(Resource::CiliumNode, "", name);
                 found.map_or(ApiAnswer::NotFound, |object| ApiAnswer::Ok(snapshot(&object)))
             }
-            ApiRequest::Update { name, resource_version, pod_cidrs } => {
-                self.write(name, *resource_version, |node| {
-                    let ipam = &mut node["spec"]["ipam"];
-                    if pod_cidrs.is_empty() {
-                        if let Some(map) = ipam.as_object_mut() {
-                            map.remove("podCIDRs");
-                        }
-                    } else {
-                        ipam["podCIDRs"] = json!(pod_cidrs);
+            ApiRequest::Update { name, resource_version, pod_cidrs } => self.write(name, *resource_version, |node| {
+                let ipam = &mut node["spec"]["ipam"];
+                if pod_cidrs.is_empty() {
+                    if let Some(map) = ipam.as_object_mut() {
+                        map.remove("podCIDRs");
                     }
-                })
-            }
-            ApiRequest::UpdateStatus { name, resource_version, error } => {
-                self.write(name, *resource_version, |node| {
-                    for key in ["alibaba-cloud", "azure", "eni"] {
-                        if node["status"][key].is_null() {
-                            node["status"][key] = json!({});
-                        }
+                } else {
+                    ipam["podCIDRs"] = json!(pod_cidrs);
+                }
+            }),
+            ApiRequest::UpdateStatus { name, resource_version, error } => self.write(name, *resource_version, |node| {
+                for key in ["alibaba-cloud", "azure", "eni"] {
+                    if node["status"][key].is_null() {
+                        node["status"][key] = json!({});
                     }
-                    node["status"]["ipam"]["operator-status"] =
-                        if error.is_empty() { json!({}) } else { json!({"error": error}) };
-                })
-            }
+                }
+                node["status"]["ipam"]["operator-status"] =
+                    if error.is_empty() { json!({}) } else { json!({"error": error}) };
+            }),
         }
     }
 }

@@ -12,8 +12,7 @@ impl Operators {
         crds::register(cx, self.release);
         let Some(process) = self.processes.get(pod) else { return };
         let (life, data) = (process.life, process.data.clone());
-        let mode =
-            data.get(cilium::config::IPAM).cloned().unwrap_or_else(|| cilium::config::DEFAULT_MODE.to_owned());
+        let mode = data.get(cilium::config::IPAM).cloned().unwrap_or_else(|| cilium::config::DEFAULT_MODE.to_owned());
         let legacy = !self.release.has(Behaviour::IdlesInForeignModes);
         if legacy {
             self.log(cx, pod, &[info("Initializing IPAM")], &[("mode", &mode)]);
@@ -33,12 +32,12 @@ impl Operators {
                 }
             }
             Ok(IpamMode::Eni | IpamMode::Azure | IpamMode::AlibabaCloud) if legacy => {
-                let message =
-                    format!("{mode} allocator is not supported by this version of cilium-operator-generic");
+                let message = format!("{mode} allocator is not supported by this version of cilium-operator-generic");
                 return self.fatal(cx, pod, LogLine { level: "fatal", message, error: None }, false);
             }
             Ok(IpamMode::MultiPool) => {
-                let message = "simulated operator: ipam mode multi-pool is not modelled, nothing is allocated".to_owned();
+                let message =
+                    "simulated operator: ipam mode multi-pool is not modelled, nothing is allocated".to_owned();
                 self.log(cx, pod, &[LogLine { level: "error", message, error: None }], &[]);
             }
             _ => {}

@@ -161,11 +161,11 @@ impl Operators {
         self.volumes.remove(pod);
     }
 
-    /// `cilium-config` has changed: kubelets bring volumes up to date after a while.
+    /// `cilium-config` has changed: kubelets bring volumes up to date after a while, whether their pods' processes run or not.
     pub(crate) fn config_changed(&mut self, cx: &mut Context) {
-        for (pod, process) in &self.processes {
+        for pod in self.volumes.keys() {
             let wait = (Duration::from_secs(20), Duration::from_secs(80));
-            cx.later(wait, Task::Operator(pod.clone(), process.life, OperatorStep::Volume));
+            cx.later(wait, Task::Operator(pod.clone(), 0, OperatorStep::Volume));
         }
     }
 
@@ -220,7 +220,11 @@ impl Operators {
         }
         // Readiness asks for nothing but the API server (operator/api/health.go).
         cx.signals.push_back(Signal::Ready { pod: pod.clone(), ready: true });
-        let text = format!("attempting to acquire leader lease {}/{}...", cilium::components::NAMESPACE, cilium::components::OPERATOR_LEASE);
+        let text = format!(
+            "attempting to acquire leader lease {}/{}...",
+            cilium::components::NAMESPACE,
+            cilium::components::OPERATOR_LEASE
+        );
         self.log(cx, pod, &[info(text)], &[]);
         let span = cx.pace.watch;
         cx.later(span, Task::Operator(pod.clone(), life, OperatorStep::Campaign));
@@ -247,8 +251,11 @@ impl Operators {
         self.held_until = None;
         self.leader = Some(pod.clone());
         acquire(cx, &id);
-        let text =
-            format!("successfully acquired lease {}/{}", cilium::components::NAMESPACE, cilium::components::OPERATOR_LEASE);
+        let text = format!(
+            "successfully acquired lease {}/{}",
+            cilium::components::NAMESPACE,
+            cilium::components::OPERATOR_LEASE
+        );
         self.log(cx, pod, &[info(text), info("Leading the operator HA deployment")], &[]);
         self.lead(cx, pod);
     }

@@ -101,5 +101,7 @@ fn untaint(node: &mut Value, taint: &str) {
 
 fn is_up(node: &Value) -> bool {
     let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
-    conditions.into_iter().any(|one| one["type"] == "NetworkUnavailable" && one["status"] == "False" && one["reason"] == "CiliumIsUp")
+    conditions
+        .into_iter()
+        .any(|one| one["type"] == "NetworkUnavailable" && one["status"] == "False" && one["reason"] == "CiliumIsUp")
 }

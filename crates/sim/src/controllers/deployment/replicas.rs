@@ -22,7 +22,11 @@ pub(super) fn of(cx: &Context, deployment: &Stored) -> Vec<Replicas> {
 pub(super) fn current(cx: &mut Context, deployment: &Stored, value: &Value, sets: &[Replicas]) -> Option<String> {
     let wanted = template::bare(&value["spec"]["template"]);
     let highest = |except: Option<&str>| {
-        sets.iter().filter(|set| Some(&*set.object.meta.name) != except).map(Replicas::revision).max().unwrap_or_default()
+        sets.iter()
+            .filter(|set| Some(&*set.object.meta.name) != except)
+            .map(Replicas::revision)
+            .max()
+            .unwrap_or_default()
     };
     let found = sets.iter().find(|set| template::bare(&set.value["spec"]["template"]) == wanted);
     if let Some(found) = found {

@@ -40,7 +40,8 @@ pub(super) fn first_size(deployment: &Value, sets: &[Replicas]) -> usize {
 pub(super) fn is_scaling(deployment: &Value, sets: &[Replicas]) -> bool {
     let wanted = count(&deployment["spec"]["replicas"]);
     sets.iter().filter(|set| set.wanted() > 0).any(|set| {
-        let written = set.value["metadata"]["annotations"][DESIRED].as_str().and_then(|text| text.parse::<usize>().ok());
+        let written =
+            set.value["metadata"]["annotations"][DESIRED].as_str().and_then(|text| text.parse::<usize>().ok());
         written.is_some_and(|written| written != wanted)
     })
 }

@@ -77,7 +77,10 @@ pub(super) fn write(
                 conditions.set("Progressing", "False", "ProgressDeadlineExceeded", &text);
             }
         }
-        if conditions.get("Progressing").is_some_and(|c| c["status"] == "True" && c["reason"] != "NewReplicaSetAvailable") {
+        if conditions
+            .get("Progressing")
+            .is_some_and(|c| c["status"] == "True" && c["reason"] != "NewReplicaSetAvailable")
+        {
             let deadline = value["spec"]["progressDeadlineSeconds"].as_u64().unwrap_or(600);
             // Looked at again only if nobody has looked since: asked for at each change, it would be asked for too often.
             if known.is_none() || progressed {

@@ -226,8 +226,7 @@ impl Kubelets {
     fn finish(&mut self, cx: &mut Context, uid: &Name) {
         self.end_processes(cx, uid);
         let Some(local) = self.pods.get(uid) else { return };
-        let options =
-            DeleteOptions { grace_seconds: Some(0), uid: Some(uid.to_string()), ..DeleteOptions::default() };
+        let options = DeleteOptions { grace_seconds: Some(0), uid: Some(uid.to_string()), ..DeleteOptions::default() };
         // Gone already, or another pod of that name: either way this one is over.
         let _ = cx.store.delete(Resource::Pod, &local.key.namespace, &local.key.name, &options);
     }
@@ -287,7 +286,8 @@ impl Kubelets {
             return;
         }
         let (life, node) = (local.life, local.node.clone());
-        let sandbox = format!("{:016x}{:016x}{:016x}{:016x}", cx.rng.bits(), cx.rng.bits(), cx.rng.bits(), cx.rng.bits());
+        let sandbox =
+            format!("{:016x}{:016x}{:016x}{:016x}", cx.rng.bits(), cx.rng.bits(), cx.rng.bits(), cx.rng.bits());
         let text = format!(
             "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox \"{sandbox}\": {why}"
         );

@@ -71,8 +71,7 @@ pub(super) fn write(cx: &mut Context, local: &Local, hosts: &[String]) {
 
 fn condition(local: &Local, kind: &str, holds: bool, now: &str) -> Value {
     let status = if holds { "True" } else { "False" };
-    let mut condition =
-        json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": now});
+    let mut condition = json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": now});
     if holds || kind == "PodReadyToStartContainers" {
         return condition;
     }
@@ -83,7 +82,8 @@ fn condition(local: &Local, kind: &str, holds: bool, now: &str) -> Value {
     let names: Vec<&str> = list.iter().filter(|c| !c.ready).map(|c| c.name.as_str()).collect();
     condition["reason"] = reason.into();
     // As Go prints a list: no commas.
-    let kind = if word == "incomplete" { "containers with incomplete status" } else { "containers with unready status" };
+    let kind =
+        if word == "incomplete" { "containers with incomplete status" } else { "containers with unready status" };
     condition["message"] = format!("{kind}: [{}]", names.join(" ")).into();
     condition
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::store::Stored;
-use crate::world::Program;
+use crate::world::{Program, or_default};
 
 /// The annotation of a static pod's mirror.
 pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -14,19 +14,28 @@ pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PodView {
+    #[serde(deserialize_with = "or_default")]
     pub(super) host_network: bool,
+    #[serde(deserialize_with = "or_default")]
     pub(super) restart_policy: String,
+    #[serde(deserialize_with = "or_default")]
     pub(super) init_containers: Vec<ContainerView>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) containers: Vec<ContainerView>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct ContainerView {
+    #[serde(deserialize_with = "or_default")]
     pub(super) name: String,
+    #[serde(deserialize_with = "or_default")]
     pub(super) image: String,
+    #[serde(deserialize_with = "or_default")]
     command: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
     args: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) termination_message_policy: String,
     readiness_probe: Option<ProbeView>,
     startup_probe: Option<ProbeView>,
@@ -106,7 +115,7 @@ pub(super) fn is_mirror(pod: &Stored) -> bool {
     }
     #[derive(Deserialize)]
     struct Metadata {
-        #[serde(default)]
+        #[serde(default, deserialize_with = "or_default")]
         annotations: BTreeMap<String, String>,
     }
     pod.read::<View>().is_ok_and(|view| view.metadata.annotations.contains_key(MIRROR))

@@ -48,9 +48,9 @@ pub(super) fn check(wishes: &Wishes, node: &NodeFacts, pods: &Pods) -> Result<()
     }
     let wanted: Vec<u16> = wishes.host_ports().collect();
     if !wanted.is_empty() {
-        let taken = pods.on(&node.name).any(|pod| {
-            !pod.ended && Wishes::read(&pod.object).host_ports().any(|port| wanted.contains(&port))
-        });
+        let taken = pods
+            .on(&node.name)
+            .any(|pod| !pod.ended && Wishes::read(&pod.object).host_ports().any(|port| wanted.contains(&port)));
         if taken {
             return Err(refusal("node(s) didn't have free ports for the requested pod ports", true));
         }

@@ -75,8 +75,7 @@ impl Scheduler {
 
     pub(crate) fn node_changed(&mut self, cx: &mut Context, before: Option<&NodeFacts>, after: Option<&NodeFacts>) {
         let Some(node) = after.or(before) else { return };
-        let fence =
-            after.map(|node| Fence { taints: node.taints.clone(), unschedulable: node.unschedulable });
+        let fence = after.map(|node| Fence { taints: node.taints.clone(), unschedulable: node.unschedulable });
         let old = self.fences.get(&node.name).cloned();
         if old != fence {
             if let Some(group) = old.and_then(|old| self.groups.get_mut(&old)) {
@@ -102,7 +101,9 @@ impl Scheduler {
 
     fn retry(&mut self, cx: &mut Context) {
         for line in self.lines.values_mut() {
-            if !line.trying && let Some(first) = line.waiting.pop_front() {
+            if !line.trying
+                && let Some(first) = line.waiting.pop_front()
+            {
                 line.trying = true;
                 self.active.push_back(first);
             }

@@ -6,14 +6,19 @@ use serde::Deserialize;
 
 use crate::controllers::taints::Toleration;
 use crate::store::Stored;
+use crate::world::or_default;
 
 /// The part of a pod's specification that the scheduler reads. Equal wishes have equal chances.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Wishes {
+    #[serde(deserialize_with = "or_default")]
     pub(super) tolerations: Vec<Toleration>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) node_selector: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) affinity: Affinity,
+    #[serde(deserialize_with = "or_default")]
     pub(super) containers: Vec<Container>,
     /// Whose namespace its neighbours are sought in.
     #[serde(skip)]
@@ -23,8 +28,11 @@ pub(super) struct Wishes {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Affinity {
+    #[serde(deserialize_with = "or_default")]
     pub(super) node_affinity: NodeAffinity,
+    #[serde(deserialize_with = "or_default")]
     pub(super) pod_affinity: PodAffinity,
+    #[serde(deserialize_with = "or_default")]
     pub(super) pod_anti_affinity: PodAffinity,
 }
 
@@ -32,6 +40,7 @@ pub(super) struct Affinity {
 #[serde(default)]
 pub(super) struct NodeAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) required: NodeSelector,
 }
 
@@ -39,21 +48,27 @@ pub(super) struct NodeAffinity {
 #[serde(default)]
 pub(super) struct NodeSelector {
     #[serde(rename = "nodeSelectorTerms")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) terms: Vec<NodeTerm>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct NodeTerm {
+    #[serde(deserialize_with = "or_default")]
     pub(super) match_expressions: Vec<Expression>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) match_fields: Vec<Expression>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Expression {
+    #[serde(deserialize_with = "or_default")]
     pub(super) key: String,
+    #[serde(deserialize_with = "or_default")]
     pub(super) operator: String,
+    #[serde(deserialize_with = "or_default")]
     pub(super) values: Vec<String>,
 }
 
@@ -61,26 +76,32 @@ pub(super) struct Expression {
 #[serde(default)]
 pub(super) struct PodAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) required: Vec<PodTerm>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PodTerm {
+    #[serde(deserialize_with = "or_default")]
     pub(super) label_selector: LabelSelector,
+    #[serde(deserialize_with = "or_default")]
     pub(super) topology_key: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct LabelSelector {
+    #[serde(deserialize_with = "or_default")]
     pub(super) match_labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) match_expressions: Vec<Expression>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Container {
+    #[serde(deserialize_with = "or_default")]
     pub(super) ports: Vec<Port>,
 }
 
@@ -121,7 +142,11 @@ impl Wishes {
     }
 
     pub(super) fn host_ports(&self) -> impl Iterator<Item = u16> {
-        self.containers.iter().flat_map(|container| &container.ports).map(|port| port.host_port).filter(|port| *port != 0)
+        self.containers
+            .iter()
+            .flat_map(|container| &container.ports)
+            .map(|port| port.host_port)
+            .filter(|port| *port != 0)
     }
 }
 

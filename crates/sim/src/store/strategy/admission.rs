@@ -91,9 +91,8 @@ fn service_account(context: &mut Context<'_>, pod: &mut Value) -> Result<(), Sta
     pod["spec"]["serviceAccountName"] = account.as_str().into();
     pod["spec"]["serviceAccount"] = account.as_str().into();
     let Some(found) = context.state.find(Resource::ServiceAccount, &namespace, &account) else {
-        let why = format!(
-            "error looking up service account {namespace}/{account}: serviceaccount {account:?} not found"
-        );
+        let why =
+            format!("error looking up service account {namespace}/{account}: serviceaccount {account:?} not found");
         return Err(Status::forbidden(Resource::Pod.info(), &name, &why));
     };
     let mounted = pod["spec"]["automountServiceAccountToken"]

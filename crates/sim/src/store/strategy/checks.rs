@@ -83,9 +83,8 @@ fn workload(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Caus
         causes.push(Cause::invalid("spec.selector", selector, detail));
     }
     let labels = &spec["template"]["metadata"]["labels"];
-    let fits = selector["matchLabels"]
-        .as_object()
-        .is_none_or(|wanted| wanted.iter().all(|(k, v)| labels.get(k) == Some(v)));
+    let fits =
+        selector["matchLabels"].as_object().is_none_or(|wanted| wanted.iter().all(|(k, v)| labels.get(k) == Some(v)));
     if terms > 0 && !fits {
         let labels = if labels.is_null() { serde_json::json!({}) } else { labels.clone() };
         let detail = "`selector` does not match template `labels`";
@@ -156,7 +155,11 @@ fn pod_spec(spec: &Value, at: &str, causes: &mut Vec<Cause>) {
         }
         let policy = &container["imagePullPolicy"];
         if policy.is_string() && !["Always", "IfNotPresent", "Never"].iter().any(|p| policy == *p) {
-            causes.push(Cause::unsupported(format!("{here}.imagePullPolicy"), policy, &["Always", "IfNotPresent", "Never"]));
+            causes.push(Cause::unsupported(
+                format!("{here}.imagePullPolicy"),
+                policy,
+                &["Always", "IfNotPresent", "Never"],
+            ));
         }
         for (number, port) in container["ports"].as_array().into_iter().flatten().enumerate() {
             let value = port["containerPort"].as_i64().unwrap_or_default();

@@ -23,7 +23,11 @@ pub(super) fn apply(resource: Resource, object: &mut Value) {
         Resource::EndpointSlice => endpoint_slice(object),
         Resource::CustomResourceDefinition => core::crd(object),
         Resource::PodDisruptionBudget => {
-            set(object, "/status", || json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}));
+            set(
+                object,
+                "/status",
+                || json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}),
+            );
         }
         Resource::CiliumNode | Resource::CiliumEndpoint | Resource::CiliumIdentity | Resource::CiliumPodIPPool => {}
         Resource::ConfigMap | Resource::ServiceAccount | Resource::ControllerRevision | Resource::Lease => {}

@@ -53,7 +53,12 @@ fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
     let mut controllers = 0;
     for (at, owner) in metadata["ownerReferences"].as_array().into_iter().flatten().enumerate() {
         let empty = |key: &str| owner[key].as_str().unwrap_or_default().is_empty();
-        for (key, what) in [("apiVersion", "version must not be empty"), ("kind", "must not be empty"), ("name", "must not be empty"), ("uid", "must not be empty")] {
+        for (key, what) in [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ] {
             if empty(key) {
                 causes.push(Cause::invalid(format!("metadata.ownerReferences[{at}].{key}"), &owner[key], what));
             }
@@ -85,9 +90,11 @@ fn finalizers(metadata: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     let before = list(old);
     let added: Vec<&String> = now.iter().filter(|f| !before.contains(f)).collect();
     if !added.is_empty() {
-        let detail = format!(
-            "no new finalizers can be added if the object is being deleted, found new finalizers {added:?}"
-        );
-        causes.push(Cause::forbidden("metadata.finalizers", &detail.replace("found new finalizers [", "found new finalizers []string{").replace(']', "}")));
+        let detail =
+            format!("no new finalizers can be added if the object is being deleted, found new finalizers {added:?}");
+        causes.push(Cause::forbidden(
+            "metadata.finalizers",
+            &detail.replace("found new finalizers [", "found new finalizers []string{").replace(']', "}"),
+        ));
     }
 }

@@ -35,7 +35,10 @@ pub(super) fn prepare_create(
     object: &mut Value,
     part: Part,
 ) -> Result<(), Status> {
-    if part != Part::Whole && resource.info().status && let Some(map) = object.as_object_mut() {
+    if part != Part::Whole
+        && resource.info().status
+        && let Some(map) = object.as_object_mut()
+    {
         map.remove("status");
     }
     defaults::apply(resource, object);
@@ -102,7 +105,9 @@ pub(crate) fn keep(resource: Resource, object: &mut Value, old: &Value, part: Pa
             } else {
                 object["metadata"] = metadata;
             }
-            if object["metadata"]["managedFields"].is_null() && let Some(map) = object["metadata"].as_object_mut() {
+            if object["metadata"]["managedFields"].is_null()
+                && let Some(map) = object["metadata"].as_object_mut()
+            {
                 map.remove("managedFields");
             }
         }

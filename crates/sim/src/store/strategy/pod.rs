@@ -68,7 +68,9 @@ fn container_defaults(container: &mut Value, host_network: bool) {
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
         let Some(probe) = container.get_mut(probe).filter(|p| p.is_object()) else { continue };
-        for (key, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)] {
+        for (key, value) in
+            [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+        {
             set(probe, &format!("/{key}"), || value.into());
         }
         set_within(probe.get_mut("grpc"), "service", || "".into());
@@ -117,7 +119,21 @@ fn volume_defaults(volume: &mut Value) {
             set_within(item.get_mut("fieldRef"), "apiVersion", || "v1".into());
         }
     }
-    let others = ["configMap", "secret", "hostPath", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim", "csi", "nfs", "ephemeral", "image", "iscsi", "local"];
+    let others = [
+        "configMap",
+        "secret",
+        "hostPath",
+        "emptyDir",
+        "projected",
+        "downwardAPI",
+        "persistentVolumeClaim",
+        "csi",
+        "nfs",
+        "ephemeral",
+        "image",
+        "iscsi",
+        "local",
+    ];
     if !others.iter().any(|k| volume.get(*k).is_some()) {
         set(volume, "/emptyDir", || json!({}));
     }

@@ -60,8 +60,8 @@ pub(super) fn allocate(context: &mut Context<'_>, service: &mut Value, old: Opti
     };
     if !headless {
         let mut ips = service["spec"]["clusterIPs"].as_array().cloned().unwrap_or_default();
-        for at in ips.len()..families.len() {
-            let range = ranges.iter().find(|r| family(r.addr()) == families[at]);
+        for wanted in families.iter().skip(ips.len()) {
+            let range = ranges.iter().find(|r| family(r.addr()) == *wanted);
             let ip = range.and_then(|r| free_address(context, r)).ok_or_else(|| full(service))?;
             ips.push(ip.to_string().into());
         }

@@ -70,8 +70,12 @@ impl Lab {
         async move {
             let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds);
             while !holds(self) {
-                assert!(tokio::time::Instant::now() < deadline, "{caller}: not in {seconds} s: {what}\n{}", self.picture());
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                assert!(
+                    tokio::time::Instant::now() < deadline,
+                    "{caller}: not in {seconds} s: {what}\n{}",
+                    self.picture()
+                );
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -90,11 +94,18 @@ impl Lab {
                     Resource::CiliumNode => format!("{} {}", value["spec"]["ipam"], value["status"]),
                     Resource::Pod => format!(
                         "{} {} {} {}",
-                        value["spec"]["nodeName"], value["status"]["phase"], value["status"]["podIP"], value["status"]["containerStatuses"]
+                        value["spec"]["nodeName"],
+                        value["status"]["phase"],
+                        value["status"]["podIP"],
+                        value["status"]["containerStatuses"]
                     ),
                     _ => format!("{} {} x{}", value["reason"], value["message"], value["count"]),
                 };
-                text.push_str(&format!("{resource:?} {}: {}\n", object.meta.name, line.chars().take(600).collect::<String>()));
+                text.push_str(&format!(
+                    "{resource:?} {}: {}\n",
+                    object.meta.name,
+                    line.chars().take(600).collect::<String>()
+                ));
             }
         }
         text
@@ -210,10 +221,9 @@ impl Lab {
     /// `kubectl rollout restart`.
     pub(crate) fn rollout(&self, resource: Resource, namespace: &str, name: &str) {
         let now = self.store.timestamp();
-        self.store
-            .update_with(resource, namespace, name, |object| {
-                object["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = now.into();
-            });
+        self.store.update_with(resource, namespace, name, |object| {
+            object["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = now.into();
+        });
     }
 
     /// Deletes pods by label and waits until so many new ones are ready.
@@ -224,7 +234,8 @@ impl Lab {
         }
         let uids: Vec<Box<str>> = old.iter().map(|pod| pod.meta.uid.clone()).collect();
         self.until("successors are ready", 120, |lab| {
-            lab.ready(label, value, uids.len()) && lab.pods(label, value).iter().all(|pod| !uids.contains(&pod.meta.uid))
+            lab.ready(label, value, uids.len())
+                && lab.pods(label, value).iter().all(|pod| !uids.contains(&pod.meta.uid))
         })
         .await;
     }

@@ -12,7 +12,10 @@ fn a_cluster_comes_up(#[values("1.18.4", "1.19.1", "1.20.2")] version: &str) {
         let lab = Lab::boot(version, shape(version, 2, 1)).await;
         lab.pass(20).await;
         let ready = |lab: &Lab| {
-            lab.all(Resource::Node).iter().filter(|node| node.value()["status"]["conditions"][3]["status"] == "True").count()
+            lab.all(Resource::Node)
+                .iter()
+                .filter(|node| node.value()["status"]["conditions"][3]["status"] == "True")
+                .count()
         };
         assert_eq!(ready(&lab), 0, "no CNI plugin, no ready node");
         assert!(lab.ready("k8s-app", "kube-proxy", 3));
@@ -82,7 +85,9 @@ fn a_refused_pool_makes_the_operator_crash(
         lab.configure(&[("cluster-pool-ipv4-cidr", "10.0.0.0/16")]);
         lab.until("the operator runs", 900, |lab| {
             lab.ready("app.kubernetes.io/name", "cilium-operator", 1)
-                && lab.log(&lab.pods("app.kubernetes.io/name", "cilium-operator")[0]).contains("Initialization complete")
+                && lab
+                    .log(&lab.pods("app.kubernetes.io/name", "cilium-operator")[0])
+                    .contains("Initialization complete")
         })
         .await;
     });
@@ -127,7 +132,11 @@ fn a_full_pool_leaves_a_node_without() {
             let ipam = lab.ipam();
             ipam.len() == 3
                 && ipam.values().filter(|(cidrs, error)| cidrs.len() == 1 && error.is_none()).count() == 2
-                && ipam.values().filter(|(cidrs, error)| cidrs.is_empty() && error.as_deref() == Some("allocator full")).count() == 1
+                && ipam
+                    .values()
+                    .filter(|(cidrs, error)| cidrs.is_empty() && error.as_deref() == Some("allocator full"))
+                    .count()
+                    == 1
         })
         .await;
         let starving = lab.ipam().into_iter().find(|(_, (cidrs, _))| cidrs.is_empty()).unwrap().0;
@@ -147,7 +156,10 @@ fn a_node_gets_a_new_range_when_its_object_is_deleted() {
         let agents = lab.pods("app.kubernetes.io/name", "cilium-agent");
         let agent = agents.iter().find(|pod| pod.meta.field("spec.nodeName") == Some("sim-worker")).unwrap();
         lab.delete(Resource::Pod, "kube-system", &agent.meta.name);
-        lab.until("it is back", 60, |lab| lab.ready("app.kubernetes.io/name", "cilium-agent", 3) && lab.ipam().len() == 3).await;
+        lab.until("it is back", 60, |lab| {
+            lab.ready("app.kubernetes.io/name", "cilium-agent", 3) && lab.ipam().len() == 3
+        })
+        .await;
         assert_eq!(lab.cidr("sim-worker"), "10.0.3.0/24", "next-fit: not its old one");
     });
 }
@@ -160,7 +172,8 @@ fn core_dns_heals_itself() {
         lab.configure(&[("ipam", "kubernetes")]);
         lab.agents_replaced().await;
         lab.until("CoreDNS is replaced", 150, |lab| {
-            lab.ready("k8s-app", "kube-dns", 2) && lab.pods("k8s-app", "kube-dns").iter().all(|pod| !old.contains(&pod.meta.uid))
+            lab.ready("k8s-app", "kube-dns", 2)
+                && lab.pods("k8s-app", "kube-dns").iter().all(|pod| !old.contains(&pod.meta.uid))
         })
         .await;
         for pod in lab.pods("k8s-app", "kube-dns") {
@@ -207,7 +220,8 @@ fn a_lost_node_comes_back() {
         lab.delete(Resource::Node, "", "sim-worker2");
         assert!(lab.store.find(Resource::CiliumNode, "", "sim-worker2").is_none());
         lab.until("alpine is elsewhere", 120, |lab| {
-            lab.ready("app", "alpine", 4) && lab.addresses("app", "alpine").values().all(|(node, _)| node != "sim-worker2")
+            lab.ready("app", "alpine", 4)
+                && lab.addresses("app", "alpine").values().all(|(node, _)| node != "sim-worker2")
         })
         .await;
         let cidr = lab.ipam()["sim-worker"].0.clone();
@@ -229,7 +243,8 @@ fn deployments_roll_scale_and_undo() {
         let nodes: std::collections::BTreeSet<String> =
             lab.addresses("app", "alpine").into_values().map(|(node, _)| node).collect();
         assert_eq!(nodes.len(), 2, "spread over the workers");
-        let status = |lab: &Lab| lab.store.get(Resource::Deployment, "alpine", "alpine").unwrap().value()["status"].clone();
+        let status =
+            |lab: &Lab| lab.store.get(Resource::Deployment, "alpine", "alpine").unwrap().value()["status"].clone();
         lab.until("complete", 10, |lab| {
             let status = status(lab);
             status["availableReplicas"] == 3 && status["observedGeneration"] == 1
@@ -237,11 +252,15 @@ fn deployments_roll_scale_and_undo() {
         .await;
         assert_eq!(status(&lab)["conditions"][1]["reason"], "NewReplicaSetAvailable", "{}", status(&lab));
         lab.workload_rolled("alpine", 3).await;
-        lab.until("two revisions", 10, |lab| lab.store.list(Resource::ReplicaSet, Some("alpine"), &crate::store::Selection::all()).0.len() == 2).await;
+        lab.until("two revisions", 10, |lab| {
+            lab.store.list(Resource::ReplicaSet, Some("alpine"), &crate::store::Selection::all()).0.len() == 2
+        })
+        .await;
         lab.store.mutate(Resource::Deployment, "alpine", "alpine", |one| one["spec"]["replicas"] = 5.into()).unwrap();
         lab.until("five", 30, |lab| lab.ready("app", "alpine", 5)).await;
         lab.store.mutate(Resource::Deployment, "alpine", "alpine", |one| one["spec"]["replicas"] = 0.into()).unwrap();
-        lab.until("none", 30, |lab| lab.pods("app", "alpine").is_empty() && status(lab).get("replicas").is_none()).await;
+        lab.until("none", 30, |lab| lab.pods("app", "alpine").is_empty() && status(lab).get("replicas").is_none())
+            .await;
         lab.delete(Resource::Namespace, "", "alpine");
         lab.until("the namespace is gone", 60, |lab| lab.store.find(Resource::Namespace, "", "alpine").is_none()).await;
     });

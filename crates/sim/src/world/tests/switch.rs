@@ -33,7 +33,8 @@ fn there_and_back(#[values("1.18.4", "1.19.1")] version: &str, #[values(1, 2, 3)
             .iter()
             .map(|(node, (old, _))| {
                 let own = lab.node_cidr(node);
-                let error = format!("node has CIDRs allocated ([{}]) that conflict with requested CIDRs [{own}]", old[0]);
+                let error =
+                    format!("node has CIDRs allocated ([{}]) that conflict with requested CIDRs [{own}]", old[0]);
                 (node.clone(), (vec![own], Some(error)))
             })
             .collect();
@@ -42,7 +43,8 @@ fn there_and_back(#[values("1.18.4", "1.19.1")] version: &str, #[values(1, 2, 3)
         // The pods run on, known to nobody.
         for pod in lab.pods("app", "alpine") {
             assert!(lab.store.find(crate::store::Resource::CiliumEndpoint, "alpine", &pod.meta.name).is_none());
-            let other = pods.values().find(|(_, ip)| pod.meta.field("status.podIP") != ip.map(|ip| ip.to_string()).as_deref());
+            let other =
+                pods.values().find(|(_, ip)| pod.meta.field("status.podIP") != ip.map(|ip| ip.to_string()).as_deref());
             let (code, _) = lab.exec(&pod, &format!("ping -c1 -W1 {}", other.unwrap().1.unwrap()));
             assert_eq!(code, 1);
         }
@@ -51,7 +53,8 @@ fn there_and_back(#[values("1.18.4", "1.19.1")] version: &str, #[values(1, 2, 3)
         assert!(lab.every_address("alpine", 3, |node| lab.node_cidr(node)));
         let pods = lab.addresses("app", "alpine");
         let all = lab.pods("app", "alpine");
-        let other = pods.values().find(|(_, ip)| all[0].meta.field("status.podIP") != ip.map(|ip| ip.to_string()).as_deref());
+        let other =
+            pods.values().find(|(_, ip)| all[0].meta.field("status.podIP") != ip.map(|ip| ip.to_string()).as_deref());
         assert_eq!(lab.exec(&all[0], &format!("ping -c1 -W1 {}", other.unwrap().1.unwrap())).0, 0);
 
         lab.operator_replaced().await;
@@ -63,7 +66,8 @@ fn there_and_back(#[values("1.18.4", "1.19.1")] version: &str, #[values(1, 2, 3)
         assert_eq!(lab.addresses("app", "alpine"), pods);
 
         lab.operator_replaced().await;
-        let kept: BTreeMap<_, _> = expected.iter().map(|(node, (own, _))| (node.clone(), (own.clone(), None))).collect();
+        let kept: BTreeMap<_, _> =
+            expected.iter().map(|(node, (own, _))| (node.clone(), (own.clone(), None))).collect();
         assert_eq!(lab.ipam(), kept);
 
         lab.configure(&[("cluster-pool-ipv4-cidr", "192.168.0.0/16")]);
@@ -101,7 +105,10 @@ fn one_twenty_takes_the_spec_back(#[values(1, 2)] seed: u64) {
             let node = ::cilium::CiliumNode::from_value(&change.object.value()).unwrap();
             if let Some(error) = node.error {
                 let (old, own) = (&first[&node.name].0[0], lab.node_cidr(&node.name));
-                assert_eq!(error, format!("node has CIDRs allocated ([{old}]) that conflict with requested CIDRs [{own}]"));
+                assert_eq!(
+                    error,
+                    format!("node has CIDRs allocated ([{old}]) that conflict with requested CIDRs [{own}]")
+                );
                 flashed.insert(node.name);
             }
         }

@@ -1,0 +1,75 @@
+//! Takes from answers what differs from run to run: names, uids, versions, times, random addresses.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+static UID: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").unwrap());
+static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap());
+static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d+[smhd](\d+[smh])?$").unwrap());
+static VOLUME: LazyLock<Regex> = LazyLock::new(|| Regex::new("kube-api-access-[a-z0-9]{5}").unwrap());
+static GENERATED: LazyLock<Regex> = LazyLock::new(|| Regex::new("generated-[a-z0-9]{5}").unwrap());
+/// `current: 374`, `resource version: 12 (13)`.
+static VERSIONS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(current: |resource version: |in record \(|precondition \()\d+( \(\d+\))?").unwrap());
+
+/// What has been seen in a case, so that the same thing has the same name.
+pub(crate) struct Normal {
+    namespace: String,
+    uids: BTreeMap<String, usize>,
+}
+
+impl Normal {
+    pub(crate) fn new(namespace: &str) -> Normal {
+        Normal { namespace: namespace.to_owned(), uids: BTreeMap::new() }
+    }
+
+    pub(crate) fn value(&mut self, value: Value) -> Value {
+        match value {
+            Value::String(text) => self.text(&text).into(),
+            Value::Array(list) => list.into_iter().map(|v| self.value(v)).collect(),
+            Value::Object(map) => Value::Object(self.map(map)),
+            other => other,
+        }
+    }
+
+    fn map(&mut self, map: Map<String, Value>) -> Map<String, Value> {
+        let mut out = Map::new();
+        for (key, value) in map {
+            let value = match (key.as_str(), &value) {
+                ("resourceVersion", Value::String(text)) if !text.is_empty() => "<version>".into(),
+                ("continue", Value::String(_)) => "<continue>".into(),
+                ("clusterIP", Value::String(ip)) if ip != "None" && !ip.is_empty() => "<ip>".into(),
+                ("clusterIPs", Value::Array(list)) if list.first().is_some_and(|ip| ip != "None") => "<ips>".into(),
+                ("nodePort", _) => "<port>".into(),
+                ("storageVersionHash", _) => continue,
+                // Prose: enough of it to tell that it is the same.
+                ("description", Value::String(text)) => text.chars().take(40).collect::<String>().into(),
+                ("annotations" | "labels", Value::Object(_)) => self.value(value),
+                _ => self.value(value),
+            };
+            let key = self.text(&key);
+            out.insert(key, value);
+        }
+        out
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let mut out = text.replace(&self.namespace, "<ns>");
+        if AGE.is_match(&out) {
+            return "<age>".into();
+        }
+        for found in UID.find_iter(text).map(|m| m.as_str().to_owned()) {
+            let next = self.uids.len() + 1;
+            let number = *self.uids.entry(found.clone()).or_insert(next);
+            out = out.replace(&found, &format!("<uid {number}>"));
+        }
+        let out = TIME.replace_all(&out, "<time>");
+        let out = VOLUME.replace_all(&out, "kube-api-access-<suffix>");
+        let out = GENERATED.replace_all(&out, "generated-<suffix>");
+        VERSIONS.replace_all(&out, "$1<version>").into_owned()
+    }
+}

@@ -1,0 +1,123 @@
+//! Thousands of nodes: up, ten pods each, and a switch of the IPAM mode, in virtual time.
+//!
+//! `cargo test --release -p sim --test scale -- --ignored --nocapture` prints seconds and memory for several sizes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ::cluster::{Cluster, ClusterSpec, HelmAction};
+use cilium::values::{IpamValues, with_ipam};
+use serde_json::json;
+use sim::store::{DeleteOptions, Resource, Selection, Store, WriteOptions};
+use sim::{SimCluster, SimOptions, runtime};
+
+fn spec(workers: u32) -> ClusterSpec {
+    ClusterSpec {
+        run: "scale".to_owned(),
+        scenario: "scale".to_owned(),
+        dir: "/nonexistent".into(),
+        workers,
+        ip_family: "ipv4".to_owned(),
+        pod_subnet: "10.128.0.0/9".to_owned(),
+        service_subnet: "192.168.0.0/16".to_owned(),
+        controller_manager: BTreeMap::new(),
+        cilium: "1.19.1".to_owned(),
+        images: Vec::new(),
+        timeout_scale: 1.0,
+    }
+}
+
+/// Waits in virtual time until so many of these pods are ready and no others are there.
+async fn ready(store: &Store, labels: &str, count: usize) {
+    let selection = Selection::parse(Resource::Pod, labels, "").expect("a selector");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(1800);
+    loop {
+        let pods = store.list(Resource::Pod, None, &selection).0;
+        let is_ready = |pod: &sim::store::Stored| {
+            let text = std::str::from_utf8(pod.json()).unwrap_or_default();
+            text.contains(r#""status":"True","type":"Ready""#)
+        };
+        let good = pods.iter().filter(|pod| !pod.meta.deleting && is_ready(pod)).count();
+        if good == count && pods.len() == count {
+            return;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{labels}: {good} of {} are ready, {count} are wanted",
+            pods.len()
+        );
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
+}
+
+/// Nodes up with Cilium, ten pods for each worker; then agents on their Nodes' own ranges.
+fn carry_out(workers: u32) {
+    let began = std::time::SystemTime::now();
+    let lap = |what: &str| {
+        let seconds = began.elapsed().unwrap_or_default().as_secs_f64();
+        println!("{workers} workers: {what}: {seconds:.2} s, {} MiB", resident_mib());
+    };
+    runtime(true).expect("a runtime").block_on(async {
+        let cluster = SimCluster::boot(&spec(workers), &SimOptions::default()).expect("a cluster");
+        cluster.ready().await.expect("nodes");
+        lap("joined");
+        let values = with_ipam(&IpamValues { ipv4_pools: vec!["10.0.0.0/9".to_owned()], ..IpamValues::default() });
+        cluster.helm(&HelmAction::Apply { version: "1.19.1".to_owned(), values }).await.expect("Cilium");
+        let store = cluster.world().store();
+        let nodes = usize::try_from(workers).expect("small") + 1;
+        ready(store, "k8s-app=cilium", nodes).await;
+        lap("agents ready");
+        let namespace = json!({"metadata": {"name": "load"}});
+        store.create(Resource::Namespace, "", namespace, &WriteOptions::default()).expect("a namespace");
+        let deployment = json!({
+            "metadata": {"name": "load"},
+            "spec": {
+                "replicas": workers * 10,
+                "selector": {"matchLabels": {"app": "load"}},
+                "template": {
+                    "metadata": {"labels": {"app": "load"}},
+                    "spec": {"containers": [{"name": "load", "image": "alpine:3.22", "command": ["sh", "-c", "sleep infinity & wait"]}]},
+                },
+            },
+        });
+        store.create(Resource::Deployment, "load", deployment, &WriteOptions::default()).expect("a Deployment");
+        ready(store, "app=load", (nodes - 1) * 10).await;
+        lap("pods ready");
+        store
+            .mutate(Resource::ConfigMap, "kube-system", "cilium-config", |map| map["data"]["ipam"] = "kubernetes".into())
+            .expect("cilium-config");
+        let selection = Selection::parse(Resource::Pod, "k8s-app=cilium", "").expect("a selector");
+        for agent in store.list(Resource::Pod, None, &selection).0 {
+            store.delete(Resource::Pod, "kube-system", &agent.meta.name, &DeleteOptions::default()).expect("an agent");
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        ready(store, "k8s-app=cilium", nodes).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let switched = store.list(Resource::CiliumNode, None, &Selection::all()).0;
+        let switched = switched.iter().filter(|node| {
+            let node = cilium::CiliumNode::from_value(&node.value()).unwrap_or_default();
+            node.error.is_some_and(|error| error.contains("conflict with requested CIDRs"))
+        });
+        assert_eq!(switched.count(), nodes);
+        lap("mode switched");
+    });
+}
+
+#[test]
+fn a_hundred_nodes() {
+    carry_out(100);
+}
+
+#[test]
+#[ignore = "needs a release build"]
+fn five_thousand_nodes() {
+    for workers in [500, 1000, 2000, 5000] {
+        carry_out(workers);
+    }
+}
