@@ -4,6 +4,8 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 
+use crate::versions::versions;
+
 const EXIT_CODES: &str = "Exit codes: 0 passed, 1 a check failed, 2 bad input, 3 cluster or tool error, 4 nothing selected, \
 130 interrupted.";
 
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Clean(Clean),
     /// Mark an existing cluster as disposable, so that `--cluster existing` may use it.
     Adopt(Adopt),
+    /// Play with a simulated cluster.
+    Sim(Sim),
     /// Answer histories of the cluster-pool operator with the model of its allocator (JSON on standard input).
     Model(Model),
     /// Print a completion script for a shell.
@@ -51,12 +55,14 @@ pub(crate) struct Selection {
 /// Which kind of cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ClusterChoice {
-    /// kind where Docker, kind and helm are ready.
+    /// kind where Docker, kind and helm are ready, else sim.
     Auto,
     /// Real Kubernetes with real Cilium in Docker.
     Kind,
     /// The context given by --context, marked by `adopt`.
     Existing,
+    /// A simulated cluster in this process: says nothing about Cilium itself.
+    Sim,
 }
 
 /// When clusters stay after their scenario.
@@ -100,7 +106,7 @@ pub(crate) struct E2e {
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value = "1.18.4", value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
     pub(crate) cilium: Version,
     /// When clusters stay.
     #[arg(long, value_enum, default_value_t = KeepChoice::Never)]
@@ -111,6 +117,9 @@ pub(crate) struct E2e {
     /// Stretch every deadline by this factor, for slow machines.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
     pub(crate) timeout_scale: f64,
+    /// Wait after each step until the cluster has settled, so that the recording can be compared (`fidelity --real`).
+    #[arg(long)]
+    pub(crate) settle: bool,
     /// Where reports and evidence go. Default: target/e2e/RUN.
     #[arg(long, value_name = "DIR")]
     pub(crate) report_dir: Option<Utf8PathBuf>,
@@ -118,7 +127,33 @@ pub(crate) struct E2e {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
+    pub(crate) sim: Simulation,
+    #[command(flatten)]
     pub(crate) sources: Sources,
+}
+
+/// What a simulated cluster leaves open.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Simulated clusters")]
+pub(crate) struct Simulation {
+    /// Orders everything that real life leaves open; the same seed gives the same run. Default: 0.
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(crate) seed: Option<u64>,
+    /// Run everything under so many seeds, 0 and up.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) seeds: Option<u64>,
+    /// Let something go wrong, such as errors=0.05, slow-writes=200ms, drop-watches@20s, expire-watches/30s,
+    /// agent-crash=worker@40s, operator-crash@40s, lost-leader@40s, node-loss=worker2@60s. `@`: that long after the cluster
+    /// was asked for; `/`: every so often.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<String>,
+}
+
+impl Simulation {
+    /// Whether something was asked for that only simulated clusters have.
+    pub(crate) fn asked(&self) -> bool {
+        self.seed.is_some() || self.seeds.is_some() || !self.faults.is_empty()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -152,7 +187,7 @@ pub(crate) struct Schema {
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value = "1.18.4", value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
     pub(crate) cilium: Version,
     #[command(flatten)]
     pub(crate) sources: Sources,
@@ -178,9 +213,46 @@ pub(crate) struct Adopt {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Sim {
+    #[command(subcommand)]
+    pub(crate) command: SimCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimCommand {
+    /// Start one, print how to reach it, and keep it until Ctrl-C.
+    Up(SimUp),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimUp {
+    /// Nodes, the control plane included.
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) nodes: u32,
+    /// Cilium's version.
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    pub(crate) cilium: Version,
+    /// Port on 127.0.0.1; 0 takes any that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// How many times faster than a quick real cluster everything happens.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Cluster-pool range. More than one: repeat it.
+    #[arg(long, value_name = "CIDR", default_value = "10.0.0.0/8")]
+    pub(crate) pool: Vec<String>,
+    /// Orders everything that real life leaves open.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Install no Cilium: `helm` cannot do it later, since there is nothing that runs its images.
+    #[arg(long)]
+    pub(crate) bare: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Model {
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value = "1.18.4", value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
     pub(crate) cilium: Version,
 }
 
@@ -194,6 +266,12 @@ pub(crate) struct Completions {
 fn version(text: &str) -> Result<Version, String> {
     let bare = text.strip_prefix('v').unwrap_or(text);
     Version::parse(bare).map_err(|_| format!("\"{text}\" is not a version: write three numbers, such as 1.18.4"))
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let error = || format!("\"{text}\" is not a speed: write a number from 0.1 to 1000, such as 10");
+    let value: f64 = text.parse().map_err(|_| error())?;
+    if (0.1..=1000.0).contains(&value) { Ok(value) } else { Err(error()) }
 }
 
 fn scale(text: &str) -> Result<f64, String> {

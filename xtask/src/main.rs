@@ -9,6 +9,7 @@ mod project;
 mod provider;
 mod select;
 mod signals;
+mod versions;
 
 use std::process::ExitCode;
 

@@ -7,16 +7,20 @@ use cluster::existing::Context;
 use cluster::{ExistingProvider, KindProvider, Provider, Settings, Sweep};
 use engine::Plan;
 use events::ClusterKind;
+use sim::{SimOptions, SimProvider, TimedFault};
 
 use crate::cli::{ClusterChoice, E2e, Sources};
 use crate::outcome::BadInput;
 use crate::project;
+use crate::versions::versions;
 
 /// The kind of cluster that was chosen.
 pub(crate) struct Chosen {
     pub(crate) kind: ClusterKind,
     /// In a line.
     pub(crate) why: String,
+    /// How simulated clusters run, where they do.
+    pub(crate) sim: SimOptions,
     settings: Arc<Settings>,
 }
 
@@ -33,11 +37,12 @@ pub(crate) fn settings(sources: &Sources) -> Result<Arc<Settings>> {
     if std::env::var("IPAM_E2E_LEDGER_DIR").map_or(true, |dir| dir.trim().is_empty()) {
         settings.ledger_dir = project::state_dir().join("ledger");
     }
+    settings.node_image.get_or_insert_with(|| versions().kubernetes.node_image.clone());
     Ok(Arc::new(settings))
 }
 
 /// Chooses a kind of cluster.
-pub(crate) fn choose(args: &E2e) -> Result<Chosen> {
+pub(crate) async fn choose(args: &E2e) -> Result<Chosen> {
     let settings = settings(&args.sources)?;
     let (kind, why) = match args.cluster {
         ClusterChoice::Kind => (ClusterKind::Kind, "--cluster kind".to_owned()),
@@ -48,14 +53,26 @@ pub(crate) fn choose(args: &E2e) -> Result<Chosen> {
                 return Err(BadInput(text.to_owned()).into());
             }
         },
-        ClusterChoice::Auto => {
-            (ClusterKind::Kind, "--cluster auto: kind is the only kind that needs no context".to_owned())
+        ClusterChoice::Sim => (ClusterKind::Sim, "--cluster sim".to_owned()),
+        // Faults and seeds have a meaning there alone.
+        ClusterChoice::Auto if args.sim.asked() => {
+            (ClusterKind::Sim, "--seed, --seeds and --fault are for sim".to_owned())
         }
+        ClusterChoice::Auto => match cluster::doctor::kind_available(settings.clone()).await {
+            Ok(()) => (ClusterKind::Kind, "Docker, kind and helm are ready".to_owned()),
+            Err(why) => (ClusterKind::Sim, format!("no kind cluster can be made here: {why}")),
+        },
     };
+    if args.sim.asked() && kind != ClusterKind::Sim {
+        return Err(BadInput("--seed, --seeds and --fault are for --cluster sim".to_owned()).into());
+    }
     if args.context.is_some() && kind != ClusterKind::Existing {
         return Err(BadInput("--context is for --cluster existing".to_owned()).into());
     }
-    Ok(Chosen { kind, why, settings })
+    let faults = args.sim.faults.iter().map(|text| text.parse::<TimedFault>()).collect::<Result<_, _>>();
+    let faults = faults.map_err(|error| BadInput(format!("--fault {error}")))?;
+    let sim = SimOptions { seed: args.sim.seed.unwrap_or_default(), faults, ..SimOptions::default() };
+    Ok(Chosen { kind, why, sim, settings })
 }
 
 impl Chosen {
@@ -78,7 +95,7 @@ impl Chosen {
                 let context = Context { name: args.context.clone().unwrap_or_default(), kubeconfig: None };
                 Ok(Box::new(ExistingProvider::new(self.settings.clone(), context)))
             }
-            ClusterKind::Sim => Err(BadInput("there is no sim in this version".to_owned()).into()),
+            ClusterKind::Sim => Ok(Box::new(SimProvider::new(self.sim.clone()))),
         }
     }
 }

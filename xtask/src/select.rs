@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use scenario::{Diagnostic, Scenario};
+use scenario::{Diagnostic, Scenario, Severity};
 
 use crate::cli::Selection;
 use crate::outcome::{BadInput, NothingSelected};
@@ -68,6 +68,12 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
         let tagged = selection.tag.is_empty() || scenario.tags.iter().any(|tag| selection.tag.contains(tag));
         named && tagged
     });
+    if scenarios.is_empty() && problems.iter().all(|problem| problem.severity != Severity::Error) {
+        let tags = selection.tag.join(", ");
+        return Err(
+            NothingSelected(format!("no scenario has the tag {tags}; `cargo xtask list` shows them all")).into()
+        );
+    }
     scenarios.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Read { scenarios: scenarios.into_iter().map(Arc::new).collect(), problems, files: count })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
-use events::ClusterKind;
+use events::{ClusterKind, Fault};
 use serde_json::{Map, Value};
 
 use crate::{ClusterError, Leftovers};
@@ -115,6 +115,18 @@ pub trait Cluster: Send + Sync {
     async fn stop_node(&self, node: &str) -> Result<(), ClusterError>;
     /// Starts it again; its kubelet registers the Node anew if it was deleted.
     async fn start_node(&self, node: &str) -> Result<(), ClusterError>;
+
+    /// Lets something go wrong on purpose. Only a simulated cluster can.
+    async fn inject(&self, fault: &Fault) -> Result<(), ClusterError> {
+        Err(ClusterError {
+            operation: format!("inject {fault} into"),
+            object: format!("cluster {}", self.name()),
+            cause: format!("a cluster of kind {} takes no faults on request", self.kind()),
+            output: None,
+            hint: Some("use --cluster sim".to_owned()),
+            leftovers: self.leftovers(),
+        })
+    }
 
     /// Writes what only the provider can see (node containers, kubelet logs) into `dir`; returns file names, and what could not be had.
     async fn evidence(&self, dir: &Utf8Path) -> (Vec<String>, Vec<String>);

@@ -71,6 +71,7 @@ async fn round() -> Result<Duration, Box<dyn std::error::Error>> {
         cilium: version,
         seed: None,
         notice: None,
+        settle: false,
     };
 
     let sent = Arc::new(Mutex::new(None));

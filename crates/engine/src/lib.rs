@@ -18,6 +18,7 @@ mod plan;
 mod probe;
 mod run;
 mod session;
+mod state;
 mod stop;
 mod world;
 

@@ -46,7 +46,7 @@ impl Monitor {
         }
         let verdict = evaluate_counting(&self.expect.checks, context, &mut self.looked);
         if verdict.held == self.never {
-            self.violation = Some((at, verdict));
+            self.violation = Some((at, verdict.against()));
         }
     }
 

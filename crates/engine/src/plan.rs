@@ -91,6 +91,8 @@ pub fn plan(scenario: &Arc<Scenario>, version: &Version, kind: ClusterKind, scal
         let kinds: Vec<&str> = scenario.clusters.iter().map(|k| k.as_str()).collect();
         let why = scenario.clusters_reason.as_deref().unwrap_or("its file says so");
         Some(format!("for {} only: {why}", kinds.join(" and ")))
+    } else if kind != ClusterKind::Sim && scenario.steps.iter().any(|step| matches!(step.action, Action::Inject(_))) {
+        Some("for sim only: faults can be injected there alone".to_owned())
     } else {
         None
     };

@@ -15,7 +15,8 @@ use crate::evidence;
 use crate::failure::{Circumstances, StepError, describe};
 use crate::observe::{History, KindName};
 use crate::plan::Plan;
-use crate::session::{Session, Setup};
+use crate::session::{Level, Session, Setup};
+use crate::state::{self, Marks};
 use crate::stop::{Stop, StopLevel};
 
 /// When a cluster stays after its scenario.
@@ -53,10 +54,15 @@ pub struct RunOptions {
     pub seed: Option<u64>,
     /// A sentence that every report must carry.
     pub notice: Option<String>,
+    /// Whether each step waits at its end until the cluster has settled, so that the states told then can be compared between
+    /// clusters. A run that only judges needs no such wait.
+    pub settle: bool,
 }
 
 /// How long installing Cilium may take, image pulls included.
 const INSTALL: Duration = Duration::from_secs(600);
+/// How long a cluster may take to settle after a step; then its state is told as one between two states.
+const SETTLE: Duration = Duration::from_secs(240);
 
 /// Carries out the plans. The exit code in the last event is given by `exit_code`.
 pub async fn run(
@@ -242,6 +248,8 @@ impl Life<'_> {
         let Some(session) = self.session.as_mut() else { return Ok(()) };
         session.drain()?;
         session.label(crate::START);
+        let mut marks = Marks::default();
+        tell_state(session, None, &mut marks, self.options, self.stop).await?;
         for (index, (step, planned)) in self.plan.scenario.steps.iter().zip(&self.plan.steps).enumerate() {
             if let Some(why) = &planned.skip {
                 self.emitter.emit(EventKind::StepEnded {
@@ -293,6 +301,7 @@ impl Life<'_> {
             if let Some(name) = &step.name {
                 session.label(name);
             }
+            tell_state(session, Some(index), &mut marks, self.options, self.stop).await?;
         }
         // What was to hold until the end has done so, if there was anything to look at.
         session.end_monitors(usize::MAX).await
@@ -444,6 +453,43 @@ impl Life<'_> {
             kept(&*cluster, why)
         })
     }
+}
+
+/// Tells the cluster's state, once it has settled where that is asked for.
+async fn tell_state(
+    session: &mut Session,
+    step: Option<usize>,
+    marks: &mut Marks,
+    options: &RunOptions,
+    stop: &Stop,
+) -> Result<(), StepError> {
+    if !state::is_told(&session.world) {
+        return Ok(());
+    }
+    if options.settle {
+        let deadline = Instant::now() + SETTLE.mul_f64(options.timeout_scale);
+        let kinds = state::kinds();
+        let settled = tokio::select! {
+            biased;
+            () = stop.at_least(StopLevel::Stop) => return Err(StepError::Interrupted),
+            settled = session.until(deadline, "the cluster to settle", &kinds, |session| {
+                match session.moment().unsettled(Instant::now()) {
+                    None => Level::Done(()),
+                    Some((last, wake)) => Level::NotYet { last, wake },
+                }
+            }) => settled,
+        };
+        // One that does not settle is told as it is; only a check that goes on may end the scenario here.
+        if settled.is_err() {
+            session.violation(None)?;
+        }
+    }
+    let moment = session.moment();
+    let unsettled = moment.unsettled(Instant::now()).map(|(why, _)| why);
+    let state = moment.state(marks, unsettled);
+    *marks = Marks::of(&session.history);
+    session.emitter.emit(EventKind::State { step, state });
+    Ok(())
 }
 
 fn kept(cluster: &dyn Cluster, reason: String) -> Kept {

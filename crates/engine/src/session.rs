@@ -20,6 +20,7 @@ use crate::failure::StepError;
 use crate::monitor::Monitor;
 use crate::observe::{History, KindName, Observation, Watched, describe_change, spawn, standard};
 use crate::probe::{self, Answer};
+use crate::state::Moment;
 use crate::world::{Effect, PodFacts, Silence, World};
 
 /// How long a watch may be down at the end of a check that goes on.
@@ -142,6 +143,11 @@ impl Session {
             pings: &self.pings,
             roles: &self.roles,
         }
+    }
+
+    /// What a state is made from.
+    pub(crate) fn moment(&self) -> Moment<'_> {
+        Moment { world: &self.world, history: &self.history, roles: &self.roles, scenario: &self.scenario }
     }
 
     /// Keeps the world as it is now under a name. `start` also fixes which node has which role.

@@ -91,6 +91,7 @@ async fn run(text: &str, script: Script, keep: Keep, meanwhile: impl Fn(&Event, 
         cilium: version,
         seed: None,
         notice: None,
+        settle: false,
     };
     let lab = Lab::new(script);
     let stop = Stop::default();

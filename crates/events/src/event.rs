@@ -109,6 +109,13 @@ pub enum EventKind {
         /// What it came to, in a line.
         detail: String,
     },
+    /// What the cluster looked like after the installation, or after a step.
+    State {
+        /// From 0; none for the state before the first step.
+        step: Option<usize>,
+        /// See [`crate::State`].
+        state: crate::State,
+    },
     /// A watched object changed.
     Changed {
         /// See [`crate::Change`]. Not flattened: its `at_ms` is the change's own, beside the event's.

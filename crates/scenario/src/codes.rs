@@ -97,6 +97,7 @@ codes! {
     UNKNOWN_VARIABLE "unknown-variable" Error false "a variable in a text that does not exist";
     UNKNOWN_KIND "unknown-kind" Error false "a kind whose apiVersion is not known";
     // Values.
+    BAD_FAULT "bad-fault" Error false "not a fault that can be injected";
     BAD_DURATION "bad-duration" Error false "not a span of time";
     ZERO_DURATION "zero-duration" Error false "a span of time without length";
     BAD_REGEX "bad-regex" Error false "not a regular expression";

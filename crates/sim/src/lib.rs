@@ -10,4 +10,6 @@ mod provider;
 pub mod store;
 pub mod world;
 
-pub use provider::{NOTICE, SimCluster, SimOptions, SimProvider, kubeconfig, runtime};
+pub use provider::{
+    NOTICE, NoTimedFault, SimCluster, SimOptions, SimProvider, TimedFault, When, kubeconfig, runtime,
+};

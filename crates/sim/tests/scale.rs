@@ -2,6 +2,8 @@
 //!
 //! `cargo test --release -p sim --test scale -- --ignored --nocapture` prints seconds and memory for several sizes.
 
+#![allow(clippy::print_stdout, reason = "it prints the figures that it takes")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod lint;
 mod list;
 mod model;
 mod schema;
+mod sim;
 
 use anyhow::Result;
 
@@ -24,6 +25,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Adopt(args) => adopt::run(&args),
+        Command::Sim(args) => sim::run(args.command),
         Command::Model(args) => model::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

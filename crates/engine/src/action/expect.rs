@@ -152,7 +152,7 @@ impl Look<'_> {
                 } else {
                     format!("it must never be so, and after {after} it was")
                 };
-                return Err(self.mismatch(session, &message, &last));
+                return Err(self.mismatch(session, &message, &last.against()));
             }
             if Instant::now() >= end {
                 return match looked.subjects() {

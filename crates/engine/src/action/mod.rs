@@ -62,6 +62,7 @@ pub(crate) async fn carry_out(
         Action::AddNode { node, ready } => node::add(session, deadline, *node, *ready).await,
         Action::Patch(patch) => object::patch(session, deadline, patch).await,
         Action::Exec(exec) => exec::exec(session, deadline, exec).await,
+        Action::Inject(fault) => node::inject(session, fault).await,
         Action::Wait(wait) => settle::wait(session, began, deadline, wait).await,
         Action::Expect(expect) => expect::expect(session, index, began, deadline, expect, step.within.is_some()).await,
     }

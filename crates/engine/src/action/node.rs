@@ -1,5 +1,6 @@
 //! `deleteCiliumNode`, `cordon`, `uncordon`, `removeNode`, `addNode`.
 
+use events::Fault;
 use scenario::model::NodeRef;
 use serde_json::json;
 use tokio::time::Instant;
@@ -37,6 +38,22 @@ pub(super) async fn delete_cilium_node(
         })
         .await?;
     Ok(Done::new(format!("had podCIDRs [{}]", old.pod_cidrs.join(" "))))
+}
+
+/// Lets something go wrong; a node is given by its role.
+pub(super) async fn inject(session: &mut Session, fault: &Fault) -> Result<Done, StepError> {
+    let named = |session: &Session, role: &str| {
+        let role = NodeRef::parse(role)
+            .ok_or_else(|| StepError::Input { message: format!("`{role}` is not a node's role") })?;
+        session.node(role)
+    };
+    let fault = match fault {
+        Fault::AgentCrash(role) => Fault::AgentCrash(named(session, role)?),
+        Fault::NodeLoss(role) => Fault::NodeLoss(named(session, role)?),
+        other => other.clone(),
+    };
+    session.cluster.inject(&fault).await?;
+    Ok(Done::new(fault.to_string()))
 }
 
 pub(super) async fn cordon(

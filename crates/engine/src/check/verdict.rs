@@ -12,6 +12,8 @@ pub(crate) struct Verdict {
     pub(crate) subjects: usize,
     /// Where it does not.
     pub(crate) mismatches: Vec<Mismatch>,
+    /// What makes it hold: what a reader is shown where it must never be so.
+    pub(crate) witnesses: Vec<Mismatch>,
 }
 
 /// One object that was looked at.
@@ -57,7 +59,16 @@ impl Verdict {
             Quantity::Exactly(n) => matching == n && all_known,
         };
         let mut mismatches = Vec::new();
-        if !held {
+        let mut witnesses = Vec::new();
+        if held {
+            let counted = subjects.iter().filter(|s| quantity == Quantity::None || s.matches == Some(true));
+            witnesses = counted
+                .map(|s| match s.matches {
+                    Some(true) => s.mismatch(format!("never {}", s.expected)),
+                    _ => s.mismatch(format!("never anything but {}", s.expected)),
+                })
+                .collect();
+        } else {
             let all = subjects.len();
             mismatches = match quantity {
                 Quantity::Every => subjects
@@ -86,18 +97,24 @@ impl Verdict {
                     .collect(),
             };
         }
-        Self { held, subjects: subjects.len(), mismatches }
+        Self { held, subjects: subjects.len(), mismatches, witnesses }
     }
 
     /// All checks of an `expect` together.
     pub(crate) fn all(verdicts: impl IntoIterator<Item = Self>) -> Self {
-        let mut all = Self { held: true, subjects: 0, mismatches: Vec::new() };
+        let mut all = Self { held: true, subjects: 0, mismatches: Vec::new(), witnesses: Vec::new() };
         for one in verdicts {
             all.held &= one.held;
             all.subjects += one.subjects;
             all.mismatches.extend(one.mismatches);
+            all.witnesses.extend(one.witnesses);
         }
         all
+    }
+
+    /// The same as the reason of a failure: what is not as it must be, or what is and must never be.
+    pub(crate) fn against(self) -> Self {
+        if self.held { Self { mismatches: self.witnesses, witnesses: Vec::new(), ..self } } else { self }
     }
 
     /// No object to look at: nothing passes for lack of subjects.
@@ -109,7 +126,7 @@ impl Verdict {
             observed: "none".to_owned(),
             since_ms: None,
         };
-        Self { held: false, subjects: 0, mismatches: vec![mismatch] }
+        Self { held: false, subjects: 0, mismatches: vec![mismatch], witnesses: Vec::new() }
     }
 
     /// The scenario names a node that is not there now.
@@ -121,7 +138,7 @@ impl Verdict {
             observed: format!("none among {nodes} nodes"),
             since_ms: None,
         };
-        Self { held: false, subjects: 0, mismatches: vec![mismatch] }
+        Self { held: false, subjects: 0, mismatches: vec![mismatch], witnesses: Vec::new() }
     }
 }
 

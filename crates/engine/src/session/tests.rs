@@ -158,7 +158,8 @@ async fn what_has_arrived_by_the_deadline_counts() {
     begun.lab.api.put(cilium_node(NODES[1], &["10.0.1.0/24"], Some("boom")));
     // The event is on its way before the deadline, which has passed when it is looked for.
     tokio::time::sleep(SECOND).await;
-    let seen = begun.session.until(Instant::now(), "boom", &[kind()], |session| {
+    let kinds = [kind()];
+    let seen = begun.session.until(Instant::now(), "boom", &kinds, |session| {
         match session.world.cilium_nodes[NODES[1]].error.as_deref() {
             Some(error) => Level::Done(error.to_owned()),
             None => Level::not_yet("no error"),
@@ -171,7 +172,8 @@ async fn what_has_arrived_by_the_deadline_counts() {
 async fn a_wake_at_the_deadline_is_a_last_look() {
     let mut begun = Begun::ready(STEP).await;
     let deadline = Instant::now() + 5 * SECOND;
-    let reached = begun.session.until(deadline, "the time", &[kind()], |_| {
+    let kinds = [kind()];
+    let reached = begun.session.until(deadline, "the time", &kinds, |_| {
         if Instant::now() >= deadline {
             Level::Done(())
         } else {

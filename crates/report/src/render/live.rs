@@ -66,6 +66,7 @@ impl LiveView {
             }
             EventKind::RunEnded { .. } => self.running.clear(),
             EventKind::Changed { .. }
+            | EventKind::State { .. }
             | EventKind::Gap { .. }
             | EventKind::Warning { .. }
             | EventKind::Failed { .. }

@@ -108,6 +108,7 @@ impl Narrator {
             | EventKind::StepStarted { .. }
             | EventKind::Waiting { .. }
             | EventKind::Changed { .. }
+            | EventKind::State { .. }
             | EventKind::Unknown => Vec::new(),
         }
     }
@@ -209,6 +210,7 @@ impl Narrator {
                 EventKind::RunStarted { .. }
                 | EventKind::ScenarioStarted { .. }
                 | EventKind::Changed { .. }
+            | EventKind::State { .. }
                 | EventKind::Gap { .. }
                 | EventKind::Warning { .. }
                 | EventKind::Failed { .. }

@@ -207,8 +207,8 @@ impl Fold {
                 self.end = Some(End { tally: *tally, exit_code: *exit_code, took_ms: *took_ms });
             }
             EventKind::Unknown => self.unknown += 1,
-            // Neither decides anything: both are for watching a run, and the history that matters is in the failure.
-            EventKind::Waiting { .. } | EventKind::Changed { .. } => {}
+            // None decides anything: they are for watching and comparing runs, and the history that matters is in the failure.
+            EventKind::Waiting { .. } | EventKind::Changed { .. } | EventKind::State { .. } => {}
         }
     }
 

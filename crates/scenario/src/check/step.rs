@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use events::Fault;
+
 use super::context::Context;
 use super::{expect, object, pools, setup};
 use crate::codes;
@@ -97,7 +99,7 @@ fn named(context: &mut Context<'_>, name: Option<(Span, String)>) {
 }
 
 /// The names of all actions.
-pub(crate) const ACTIONS: [&str; 17] = [
+pub(crate) const ACTIONS: [&str; 18] = [
     "deploy",
     "scale",
     "delete",
@@ -113,6 +115,7 @@ pub(crate) const ACTIONS: [&str; 17] = [
     "addNode",
     "patch",
     "exec",
+    "inject",
     "wait",
     "expect",
 ];
@@ -134,6 +137,7 @@ fn actions(raw: &RawStep) -> Vec<&'static str> {
         raw.add_node.is_there(),
         raw.patch.is_there(),
         raw.exec.is_there(),
+        raw.inject.is_there(),
         raw.wait.is_there(),
         raw.expect.is_there(),
     ];
@@ -183,6 +187,9 @@ fn action(context: &mut Context<'_>, raw: &RawStep, always: bool) -> Option<Acti
         }
         if let Some((span, form)) = raw.exec.get() {
             return exec(context, span, form);
+        }
+        if let Some((span, text)) = raw.inject.get() {
+            return inject(context, span, text);
         }
         raw.wait.get().and_then(|(span, form)| wait(context, span, form))
     })
@@ -327,6 +334,20 @@ fn exec(context: &Context<'_>, span: Span, form: &ExecForm) -> Option<Action> {
         None => None,
     };
     Some(Action::Exec(ExecStep { pods, command: command?, exit_code, stdout }))
+}
+
+fn inject(context: &Context<'_>, span: Span, text: &str) -> Option<Action> {
+    match text.parse::<Fault>() {
+        Ok(Fault::AgentCrash(node) | Fault::NodeLoss(node)) if context.any_node(span, &node).is_none() => None,
+        Ok(fault) => Some(Action::Inject(fault)),
+        Err(error) => {
+            context.push(
+                Problem::new(&codes::BAD_FAULT, span, error.to_string())
+                    .help("write `inject: agent-crash=worker`, or another of those"),
+            );
+            None
+        }
+    }
 }
 
 fn wait(context: &Context<'_>, span: Span, form: &WaitForm) -> Option<Action> {

@@ -9,7 +9,7 @@ impl Action {
     /// step that hangs meets it.
     pub fn default_deadline(&self) -> Duration {
         let seconds = match self {
-            Self::Cordon(_) | Self::Uncordon(_) | Self::Backup | Self::Patch(_) => 30,
+            Self::Inject(_) | Self::Cordon(_) | Self::Uncordon(_) | Self::Backup | Self::Patch(_) => 30,
             Self::Configure(_) | Self::Restore | Self::DeleteCiliumNode(_) => 30,
             Self::Exec(_) => 60,
             Self::Deploy { .. } | Self::Scale { .. } | Self::Delete { .. } | Self::Upgrade(_) => 120,

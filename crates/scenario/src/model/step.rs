@@ -76,6 +76,8 @@ pub enum Action {
     Patch(PatchStep),
     /// Runs a command in pods.
     Exec(ExecStep),
+    /// Lets something go wrong; ends when it has. On `sim` only.
+    Inject(events::Fault),
     /// Waits for a level.
     Wait(WaitFor),
     /// Checks.

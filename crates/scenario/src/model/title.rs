@@ -48,6 +48,7 @@ impl fmt::Display for Action {
                 None => write!(f, "patch {object}"),
             },
             Self::Exec(exec) => write!(f, "exec {} in {}", exec.command.join(" "), exec.pods),
+            Self::Inject(fault) => write!(f, "inject {fault}"),
             Self::Wait(wait) => wait.fmt(f),
             Self::Expect(expect) => expect.fmt(f),
         }

@@ -71,6 +71,10 @@ pub(crate) struct RawStep {
     /// Runs a command in every pod of a workload.
     #[serde(default)]
     pub(crate) exec: Field<ExecForm>,
+    /// Lets something go wrong, on simulated clusters only: `agent-crash=worker`, `operator-crash`, `lost-leader`,
+    /// `node-loss=worker`, `errors=0.05`, `slow-writes=200ms`, `drop-watches`, `expire-watches`.
+    #[serde(default)]
+    pub(crate) inject: Field<String>,
     /// Waits until something is so.
     #[serde(default)]
     pub(crate) wait: Field<WaitForm>,

@@ -9,6 +9,9 @@ use crate::store::Status;
 /// 3 MiB, as the real server has it.
 const LIMIT: usize = 3 * 1024 * 1024;
 
+/// Bytes of a broken body that the complaint quotes.
+const SHOWN: usize = 30;
+
 /// The whole body.
 pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Status> {
     axum::body::to_bytes(body, LIMIT)
@@ -26,14 +29,26 @@ pub(super) fn object(headers: &HeaderMap, bytes: &[u8], kind: &str) -> Result<Va
             return Err(Status::new(
                 415,
                 "UnsupportedMediaType",
-                "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor",
+                "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
             ));
         }
     }
+    parse(bytes).map_err(|why| unrecognized(kind, &why, bytes))
+}
+
+/// `DeleteOptions`: what cannot be read is the server's own error here, as it is in the real one.
+pub(super) fn delete_options(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Status> {
+    if content_type(headers) == "application/yaml" {
+        return yaml(bytes, "DeleteOptions");
+    }
+    parse(bytes).map_err(|why| Status::new(500, "", format!("couldn't get version/kind; json parse error: {why}")))
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, String> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(other) => Err(unrecognized(kind, &not_an_object(&other), bytes)),
-        Err(why) => Err(unrecognized(kind, &go_text(&why, bytes), bytes)),
+        Ok(other) => Err(not_an_object(&other)),
+        Err(why) => Err(go_text(&why, bytes)),
     }
 }
 
@@ -66,19 +81,13 @@ fn unrecognized(kind: &str, why: &str, bytes: &[u8]) -> Status {
     let text = match bytes {
         [] => "<empty>".to_owned(),
         // What is no JSON object is shown in hexadecimal, as Go does with bytes that it cannot name.
-        [b'{', ..] => shorten(&String::from_utf8_lossy(bytes)),
-        _ => shorten(&bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+        [b'{', ..] => String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned(),
+        _ => bytes.iter().take(SHOWN).map(|b| format!("{b:02x}")).collect::<String>(),
     };
+    let more = if bytes.len() > SHOWN { " ..." } else { "" };
     Status::bad_request(format!(
-        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({text})"
+        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({text}{more})"
     ))
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(1024) {
-        Some((at, _)) => format!("{} ...", &text[..at]),
-        None => text.to_owned(),
-    }
 }
 
 fn not_an_object(value: &Value) -> String {

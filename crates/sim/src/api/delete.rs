@@ -11,13 +11,14 @@ use crate::store::{Cause, DeleteOptions, Deleted, Propagation, Status};
 
 /// Deletes one object.
 pub(super) async fn one(call: &Call<'_>, body: Body) -> Result<Response, Status> {
-    let given = options(call, body).await?;
+    let (given, old_style) = options(call, body).await?;
     let resource = call.place.resource;
     let info = resource.info();
     let name = call.place.name.as_deref().unwrap_or_default();
     let deleted = call.api.store.delete(resource, &call.place.namespace, name, &given)?;
     let gone = matches!(deleted, Deleted::Gone(_));
-    let code = if !gone && given.propagation == Some(Propagation::Foreground) { 202 } else { 200 };
+    // Only the older way of asking for the dependents' end is answered with "accepted".
+    let code = if !gone && old_style { 202 } else { 200 };
     if !gone || info.returns_deleted {
         return fields::respond(call, code, deleted.object(), &[]);
     }
@@ -31,7 +32,7 @@ pub(super) async fn one(call: &Call<'_>, body: Body) -> Result<Response, Status>
 
 /// Deletes what is selected.
 pub(super) async fn collection(call: &Call<'_>, body: Body) -> Result<Response, Status> {
-    let given = options(call, body).await?;
+    let (given, _) = options(call, body).await?;
     let selection = selection(call)?;
     let (store, resource) = (&call.api.store, call.place.resource);
     if resource.info().namespaced && call.place.namespace.is_empty() || resource == crate::store::Resource::Namespace {
@@ -64,10 +65,10 @@ pub(super) async fn collection(call: &Call<'_>, body: Body) -> Result<Response, 
     Ok(respond::json(200, &list))
 }
 
-/// Options from the body, or from the query.
-async fn options(call: &Call<'_>, body: Body) -> Result<DeleteOptions, Status> {
+/// Options from the body, or from the query, and whether `orphanDependents: false` is among them.
+async fn options(call: &Call<'_>, body: Body) -> Result<(DeleteOptions, bool), Status> {
     let bytes = body::read(body).await?;
-    let mut given = if bytes.is_empty() { json!({}) } else { body::object(call.headers, &bytes, "DeleteOptions")? };
+    let mut given = if bytes.is_empty() { json!({}) } else { body::delete_options(call.headers, &bytes)? };
     let query = call.query;
     if bytes.is_empty() {
         if let Some(seconds) = query.number("gracePeriodSeconds")? {
@@ -95,12 +96,14 @@ async fn options(call: &Call<'_>, body: Body) -> Result<DeleteOptions, Status> {
             _ => None,
         },
     };
+    let old_style = given["orphanDependents"] == false || given["orphanDependents"] == "false";
     let text = |key: &str| given["preconditions"][key].as_str().map(str::to_owned);
-    Ok(DeleteOptions {
+    let options = DeleteOptions {
         grace_seconds: given["gracePeriodSeconds"].as_i64(),
         propagation,
         uid: text("uid"),
         resource_version: text("resourceVersion"),
         dry_run,
-    })
+    };
+    Ok((options, old_style))
 }

@@ -47,11 +47,14 @@ pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Status> {
     if !seen {
         return Ok(Form::Object);
     }
-    Err(Status::new(
-        406,
-        "NotAcceptable",
-        "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor",
-    ))
+    Err(Status {
+        details: Some(serde_json::json!({})),
+        ..Status::new(
+            406,
+            "NotAcceptable",
+            "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )
+    })
 }
 
 /// JSON with a code.
@@ -75,6 +78,7 @@ pub(crate) fn error(status: &Status) -> Response {
     if let Some(seconds) = status.details.as_ref().and_then(|d| d["retryAfterSeconds"].as_u64()) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
+    warn(&mut response, &status.warnings);
     response
 }
 

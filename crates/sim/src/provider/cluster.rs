@@ -11,12 +11,17 @@ use ipnet::IpNet;
 use semver::Version;
 
 use super::SimOptions;
-use crate::api::{Api, Faults, Served, serve};
+use crate::api::{Api, FaultPlan, Faults, Served, serve};
 use crate::store::{Clock, Store, StoreConfig};
 use crate::world::{Fault, Shape, World};
 
 /// The name of every simulated cluster: nodes are `sim-control-plane`, `sim-worker`, ... in each run, so that runs can be compared.
 const NAME: &str = "sim";
+
+/// The name of the node with this role.
+pub(super) fn node_name(role: &str) -> String {
+    format!("{NAME}-{role}")
+}
 
 /// A simulated cluster. It lives in the runtime that it was booted in.
 pub struct SimCluster {
@@ -66,23 +71,47 @@ impl SimCluster {
         serve(api, port).await.map_err(|error| fault("serve", error.to_string()))
     }
 
+    /// Whether it has not been removed.
+    pub(super) fn is_up(&self) -> bool {
+        self.world.runs()
+    }
+
     /// What acts on it.
     pub fn world(&self) -> &World {
         &self.world
     }
 
-    /// What goes wrong at its API server.
-    pub fn api_faults(&self) -> &Faults {
-        &self.api.faults
-    }
-
-    /// Lets something go wrong behind the API server.
+    /// Lets something go wrong, at the API server or behind it. Nodes are given by name.
     ///
     /// # Errors
     /// When there is nothing that could.
     #[expect(clippy::result_large_err, reason = "the error of every cluster's interface")]
-    pub fn inflict(&self, what: &Fault) -> Result<(), ClusterError> {
-        self.world.inflict(what).map_err(|error| fault("inflict a fault on", error.to_string()))
+    pub fn go_wrong(&self, what: &events::Fault) -> Result<(), ClusterError> {
+        let faults = &self.api.faults;
+        let plan = faults.plan();
+        let behind = match what {
+            events::Fault::Errors(error_rate) => {
+                faults.set(FaultPlan { error_rate: *error_rate, ..plan });
+                return Ok(());
+            }
+            events::Fault::SlowWrites(slow_writes) => {
+                faults.set(FaultPlan { slow_writes: *slow_writes, ..plan });
+                return Ok(());
+            }
+            events::Fault::DropWatches => {
+                faults.drop_watches();
+                return Ok(());
+            }
+            events::Fault::ExpireWatches => {
+                faults.expire_watches();
+                return Ok(());
+            }
+            events::Fault::AgentCrash(node) => Fault::AgentCrash { node: node.clone() },
+            events::Fault::OperatorCrash => Fault::OperatorCrash,
+            events::Fault::LostLeader => Fault::LostLeader,
+            events::Fault::NodeLoss(node) => Fault::NodeLoss { node: node.clone() },
+        };
+        self.world.inflict(&behind).map_err(|error| fault(&format!("inject {what} into"), error.to_string()))
     }
 
     /// The seed that this cluster's life was drawn from.
@@ -187,6 +216,10 @@ impl Cluster for SimCluster {
 
     async fn start_node(&self, node: &str) -> Result<(), ClusterError> {
         self.world.start_node(node).map_err(|error| fault("start a node of", error.to_string()))
+    }
+
+    async fn inject(&self, fault: &events::Fault) -> Result<(), ClusterError> {
+        self.go_wrong(fault)
     }
 
     async fn evidence(&self, dir: &Utf8Path) -> (Vec<String>, Vec<String>) {

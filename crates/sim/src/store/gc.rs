@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::clock::seconds;
 use super::ops::metadata_of;
 use super::remove::{self, DeleteOptions};
 use super::state::State;
@@ -152,12 +153,23 @@ fn finish_namespace(state: &mut State, namespace: &Stored) {
 }
 
 /// What kube-controller-manager puts into every new namespace.
-pub(super) fn furnish_namespace(name: &str, config: &StoreConfig) -> [(Resource, Value); 2] {
+pub(super) fn furnish_namespace(name: &str, config: &StoreConfig, now: Timestamp) -> [(Resource, Value); 2] {
     let ca = json!({
         "metadata": {
             "name": "kube-root-ca.crt",
             "namespace": name,
             "annotations": {"kubernetes.io/description": strategy::ROOT_CA_NOTE},
+            "managedFields": [{
+                "manager": "kube-controller-manager",
+                "operation": "Update",
+                "apiVersion": "v1",
+                "time": seconds(now),
+                "fieldsType": "FieldsV1",
+                "fieldsV1": {
+                    "f:data": {".": {}, "f:ca.crt": {}},
+                    "f:metadata": {"f:annotations": {".": {}, "f:kubernetes.io/description": {}}},
+                },
+            }],
         },
         "data": {"ca.crt": config.root_ca},
     });

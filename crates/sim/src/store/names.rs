@@ -30,7 +30,10 @@ pub(crate) fn label(text: &str) -> Result<(), String> {
     if text.len() > 63 {
         return Err("must be no more than 63 characters".into());
     }
-    if label_like(text) { Ok(()) } else { Err(LABEL.into()) }
+    if label_like(text) {
+        return Ok(());
+    }
+    Err(if subdomain(text).is_ok() { "must not contain dots" } else { LABEL }.into())
 }
 
 /// A DNS-1035 label: services.

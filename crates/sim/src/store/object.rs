@@ -64,7 +64,10 @@ impl Object {
         if let Some(map) = value.as_object_mut() {
             map.remove("apiVersion");
             map.remove("kind");
-            if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
+            // 0 is what is shown and never stored.
+            if resource_version > 0
+                && let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut)
+            {
                 metadata.insert("resourceVersion".into(), resource_version.to_string().into());
             }
         }

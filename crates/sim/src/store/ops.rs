@@ -205,7 +205,7 @@ impl Store {
         let mut state = self.lock();
         let stored = self.create_in(&mut state, resource, namespace, object, options)?;
         if resource == Resource::Namespace && !options.dry_run {
-            for (furniture, object) in gc::furnish_namespace(&stored.meta.name, self.config()) {
+            for (furniture, object) in gc::furnish_namespace(&stored.meta.name, self.config(), self.now()) {
                 self.create_in(&mut state, furniture, &stored.meta.name, object, &WriteOptions::default())?;
             }
         }

@@ -1,12 +1,13 @@
 //! Deletion: grace, finalizers, propagation and preconditions.
 
-use serde_json::{Value, json};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
 
 use super::clock::seconds;
 use super::gc::{self, Work};
 use super::ops::metadata_of;
 use super::state::State;
-use super::{Resource, Status, Store, StoreConfig, Stored};
+use super::{Resource, ResourceInfo, Status, Store, StoreConfig, Stored};
 
 /// What becomes of the objects that name the deleted one as their owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,26 +90,38 @@ fn check(old: &Stored, options: &DeleteOptions) -> Result<(), Status> {
             "the UID in the precondition ({uid}) does not match the UID in record ({}). The object might have been deleted and then recreated",
             old.meta.uid
         );
-        return Err(Status::conflict(info, name, &why));
+        return Err(precondition(info, name, &why));
     }
     let version = old.meta.resource_version.to_string();
     if let Some(wanted) = options.resource_version.as_ref().filter(|v| **v != version) {
         let why = format!(
             "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object might have been modified"
         );
-        return Err(Status::conflict(info, name, &why));
+        return Err(precondition(info, name, &why));
     }
     Ok(())
 }
 
+/// Kubernetes names the kind, not the resource, where a precondition of a delete fails.
+fn precondition(info: &ResourceInfo, name: &str, why: &str) -> Status {
+    let qualified = if info.group.is_empty() { info.kind.to_owned() } else { format!("{}.{}", info.kind, info.group) };
+    let mut details = json!({"name": name, "kind": info.kind});
+    if !info.group.is_empty() {
+        details["group"] = info.group.into();
+    }
+    let message = format!("Operation cannot be fulfilled on {qualified} {name:?}: {why}");
+    Status { details: Some(details), ..Status::new(409, "Conflict", message) }
+}
+
 /// Marks or removes an object that is there.
-pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, now: jiff::Timestamp) -> Deleted {
+pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, now: Timestamp) -> Deleted {
     let resource = old.meta.resource;
     let mut value = old.value();
     let grace = grace(resource, &value, options);
     let finalizers = finalizers(&value, options.propagation);
     let held = !finalizers.is_empty() || resource == Resource::Namespace;
-    if grace == 0 && !held {
+    // Only pods are told that they end before they are gone.
+    if grace == 0 && !held && resource != Resource::Pod {
         return Deleted::Gone(state.take(old));
     }
     let before = value.clone();
@@ -120,8 +133,7 @@ pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, n
     }
     let left = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64);
     if !old.meta.deleting || left.is_some_and(|left| grace < left) {
-        let at = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
-        metadata.insert("deletionTimestamp".into(), seconds(at).into());
+        metadata.insert("deletionTimestamp".into(), seconds(ends(metadata, grace, now)).into());
         // A namespace ends by its own rules and shows no grace.
         if resource != Resource::Namespace {
             metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
@@ -134,8 +146,19 @@ pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, n
         value["status"]["phase"] = "Terminating".into();
     }
     let stored = if value == before { old.clone() } else { state.put(resource, value) };
+    if grace == 0 && !held {
+        return Deleted::Gone(state.take(&stored));
+    }
     state.work.push_back(Work::Marked(stored.clone()));
     Deleted::Pending(stored)
+}
+
+/// When the grace is over. Shortened grace counts from the first delete.
+fn ends(metadata: &Map<String, Value>, grace: i64, now: Timestamp) -> Timestamp {
+    let end = metadata.get("deletionTimestamp").and_then(Value::as_str).and_then(|t| t.parse::<Timestamp>().ok());
+    let left = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or_default();
+    let begun = end.and_then(|end| end.checked_sub(SignedDuration::from_secs(left)).ok()).unwrap_or(now);
+    begun.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now)
 }
 
 /// Only pods have grace; one that runs nowhere, or has ended, needs none.

@@ -182,7 +182,7 @@ impl<'a> Parser<'a> {
         if !is_word(key) {
             return Err(unparsable(format!("found '{key}', expected: identifier")));
         }
-        names::qualified_name(key).map_err(|why| unparsable(format!("key: Invalid value: {key:?}: {why}")))?;
+        names::qualified_name(key).map_err(|why| unparsable(format!("<nil>: Invalid value: {key:?}: {why}")))?;
         let plain = |operator| Ok(Requirement { key: key.to_owned(), operator, values: Vec::new() });
         if absent {
             return plain(Operator::DoesNotExist);

@@ -18,6 +18,8 @@ pub struct Status {
     pub details: Option<Value>,
     /// `metadata.continue`: how an expired list can go on all the same.
     pub list_continue: Option<String>,
+    /// `Warning` headers that come with it.
+    pub warnings: Vec<String>,
 }
 
 /// One field's fault in an `Invalid` answer.
@@ -99,7 +101,7 @@ fn go_value(value: &Value) -> String {
 impl Status {
     /// Any code, reason and text, without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
-        Status { code, reason, message: message.into(), details: None, list_continue: None }
+        Status { code, reason, message: message.into(), details: None, list_continue: None, warnings: Vec::new() }
     }
 
     fn about(code: u16, reason: &'static str, info: &ResourceInfo, name: &str, message: String) -> Status {
@@ -153,7 +155,13 @@ impl Status {
 
     /// 422 of something that is no resource of its own: `ListOptions.meta.k8s.io`.
     pub fn invalid_kind(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Status {
-        let texts: Vec<String> = causes.iter().map(Cause::text).collect();
+        let mut texts: Vec<String> = Vec::new();
+        // A fault that two rules find is told twice among the causes and once in the text.
+        for text in causes.iter().map(Cause::text) {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
         let list = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),

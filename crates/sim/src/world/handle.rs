@@ -135,6 +135,11 @@ impl World {
         self.0.cancel.cancel();
     }
 
+    /// Whether it has not been ended.
+    pub fn runs(&self) -> bool {
+        !self.0.cancel.is_cancelled()
+    }
+
     /// Its objects.
     pub fn store(&self) -> &Store {
         &self.0.store

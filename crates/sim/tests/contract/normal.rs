@@ -6,15 +6,21 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-static UID: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").unwrap());
-static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap());
-static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d+[smhd](\d+[smh])?$").unwrap());
-static VOLUME: LazyLock<Regex> = LazyLock::new(|| Regex::new("kube-api-access-[a-z0-9]{5}").unwrap());
-static GENERATED: LazyLock<Regex> = LazyLock::new(|| Regex::new("generated-[a-z0-9]{5}").unwrap());
+static UID: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").expect("a regular expression")
+});
+static TIME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").expect("a regular expression"));
+static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d+[smhd](\d+[smh])?$").expect("a regular expression"));
+static VOLUME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("kube-api-access-[a-z0-9]{5}").expect("a regular expression"));
+static GENERATED: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("generated-[a-z0-9]{5}").expect("a regular expression"));
 /// `current: 374`, `resource version: 12 (13)`.
-static VERSIONS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(current: |resource version: |in record \(|precondition \()\d+( \(\d+\))?").unwrap());
+static VERSIONS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(current: |resource version: |in record \(|precondition \()\d+( \(\d+\))?")
+        .expect("a regular expression")
+});
 
 /// What has been seen in a case, so that the same thing has the same name.
 pub(crate) struct Normal {

@@ -272,7 +272,7 @@ async fn a_bookmark_moves_the_version_along() {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_does_not_go_away_ends_in_a_list() {
     let mut watching = Watching::new().await;
-    watching.api.fail(Which::watches("ciliumnodes"), Trouble::InStream(500), 3);
+    watching.api.fail(Which::watches("ciliumnodes"), Trouble::InStream(500), 2);
     watching.api.close_watches(None);
     watching.error(NODES[1], "boom");
     let told = watching.after(10 * SECOND).await;
@@ -285,7 +285,7 @@ async fn an_error_that_does_not_go_away_ends_in_a_list() {
 #[tokio::test(start_paused = true)]
 async fn one_such_error_does_not() {
     let mut watching = Watching::new().await;
-    watching.api.fail(Which::watches("ciliumnodes"), Trouble::InStream(500), 2);
+    watching.api.fail(Which::watches("ciliumnodes"), Trouble::InStream(500), 1);
     watching.api.close_watches(None);
     watching.error(NODES[1], "boom");
     let told = watching.after(10 * SECOND).await;

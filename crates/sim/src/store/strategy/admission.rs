@@ -37,15 +37,16 @@ pub(in crate::store) fn admit_namespace(
 pub(super) fn pod(context: &mut Context<'_>, pod: &mut Value) -> Result<(), Status> {
     service_account(context, pod)?;
     let mirror = pod["metadata"]["annotations"].get("kubernetes.io/config.mirror").is_some();
+    let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let spec = &mut pod["spec"];
-    priority(spec)?;
+    priority(spec, &name)?;
     if !mirror {
         tolerations(spec);
     }
     Ok(())
 }
 
-fn priority(spec: &mut Value) -> Result<(), Status> {
+fn priority(spec: &mut Value, pod: &str) -> Result<(), Status> {
     let class = spec["priorityClassName"].as_str().unwrap_or_default().to_owned();
     let value = match class.as_str() {
         "" => 0,
@@ -53,7 +54,7 @@ fn priority(spec: &mut Value) -> Result<(), Status> {
         "system-node-critical" => 2_000_001_000,
         other => {
             let why = format!("no PriorityClass with name {other} was found");
-            return Err(Status::forbidden(Resource::Pod.info(), "", &why));
+            return Err(Status::forbidden(Resource::Pod.info(), pod, &why));
         }
     };
     spec["priority"] = value.into();
@@ -110,7 +111,7 @@ fn mount_token(spec: &mut Value, volume: &str) {
     const PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
     let mut used = false;
     for list in ["initContainers", "containers"] {
-        for container in spec[list].as_array_mut().into_iter().flatten() {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if !container["volumeMounts"].is_array() {
                 container["volumeMounts"] = json!([]);
             }

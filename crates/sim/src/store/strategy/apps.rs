@@ -30,8 +30,20 @@ pub(super) fn replica_set(object: &mut Value) {
     set(object, "/status/replicas", || 0.into());
 }
 
+/// What `apps/v1` shows of a count that only its predecessors had as a field.
+pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// Counts a changed template.
+pub(super) fn template_generation(object: &mut Value, old: &Value) {
+    let count = old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str().and_then(|t| t.parse::<i64>().ok());
+    let changed = object["spec"]["template"] != old["spec"]["template"];
+    let count = count.unwrap_or(1) + i64::from(changed);
+    object["metadata"]["annotations"][TEMPLATE_GENERATION] = count.to_string().into();
+}
+
 pub(super) fn daemon_set(object: &mut Value) {
     template(object);
+    set(object, &format!("/metadata/annotations/{TEMPLATE_GENERATION}"), || "1".into());
     set(object, "/spec/updateStrategy/type", || "RollingUpdate".into());
     if object["spec"]["updateStrategy"]["type"] == "RollingUpdate" {
         set(object, "/spec/updateStrategy/rollingUpdate/maxUnavailable", || 1.into());

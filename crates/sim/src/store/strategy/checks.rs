@@ -83,9 +83,10 @@ fn workload(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Caus
         causes.push(Cause::invalid("spec.selector", selector, detail));
     }
     let labels = &spec["template"]["metadata"]["labels"];
-    let fits =
-        selector["matchLabels"].as_object().is_none_or(|wanted| wanted.iter().all(|(k, v)| labels.get(k) == Some(v)));
-    if terms > 0 && !fits {
+    // No selector selects nothing, an empty one everything.
+    let fits = !selector.is_null()
+        && selector["matchLabels"].as_object().is_none_or(|wanted| wanted.iter().all(|(k, v)| labels.get(k) == Some(v)));
+    if !fits {
         let labels = if labels.is_null() { serde_json::json!({}) } else { labels.clone() };
         let detail = "`selector` does not match template `labels`";
         causes.push(Cause::invalid("spec.template.metadata.labels", &labels, detail));

@@ -51,7 +51,7 @@ fn keyed(metadata: &Value, part: &str, causes: &mut Vec<Cause>, values: bool) {
 
 fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
     let mut controllers = 0;
-    for (at, owner) in metadata["ownerReferences"].as_array().into_iter().flatten().enumerate() {
+    for owner in metadata["ownerReferences"].as_array().into_iter().flatten() {
         let empty = |key: &str| owner[key].as_str().unwrap_or_default().is_empty();
         for (key, what) in [
             ("apiVersion", "version must not be empty"),
@@ -60,7 +60,7 @@ fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
             ("uid", "must not be empty"),
         ] {
             if empty(key) {
-                causes.push(Cause::invalid(format!("metadata.ownerReferences[{at}].{key}"), &owner[key], what));
+                causes.push(Cause::invalid(format!("metadata.ownerReferences.{key}"), &owner[key], what));
             }
         }
         controllers += u32::from(owner["controller"] == true);
@@ -90,11 +90,14 @@ fn finalizers(metadata: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     let before = list(old);
     let added: Vec<&String> = now.iter().filter(|f| !before.contains(f)).collect();
     if !added.is_empty() {
-        let detail =
-            format!("no new finalizers can be added if the object is being deleted, found new finalizers {added:?}");
-        causes.push(Cause::forbidden(
-            "metadata.finalizers",
-            &detail.replace("found new finalizers [", "found new finalizers []string{").replace(']', "}"),
-        ));
+        let named: Vec<String> = added.iter().map(|f| format!("{f:?}")).collect();
+        let detail = format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+            named.join(", ")
+        );
+        // The rules for all objects and those of the kind both say so.
+        for _ in 0..2 {
+            causes.push(Cause::forbidden("metadata.finalizers", &detail));
+        }
     }
 }

@@ -70,8 +70,10 @@ pub(super) fn prepare_update(
     if resource == Resource::Service && part == Part::Main {
         service::allocate(context, object, Some(old))?;
     }
-    if resource == Resource::Pod {
-        pod::keep_old(object, old);
+    match resource {
+        Resource::Pod => pod::keep_old(object, old),
+        Resource::DaemonSet => apps::template_generation(object, old),
+        _ => {}
     }
     Ok(())
 }

@@ -51,11 +51,19 @@ pub(super) fn allocate(context: &mut Context<'_>, service: &mut Value, old: Opti
         set(service, "/spec/clusterIPs", || json!([given]));
     }
     let headless = service["spec"]["clusterIP"] == "None";
-    let policy = service["spec"]["ipFamilyPolicy"].as_str().unwrap_or("SingleStack").to_owned();
+    // Without addresses and without a selector a service may have endpoints of any family.
+    let selects = service["spec"]["selector"].as_object().is_some_and(|s| !s.is_empty());
+    let any = headless && !selects;
+    let usual = if any { "RequireDualStack" } else { "SingleStack" };
+    let policy = service["spec"]["ipFamilyPolicy"].as_str().unwrap_or(usual).to_owned();
     let ranges = context.config.service_subnets.clone();
     let wanted = if policy == "SingleStack" { 1 } else { ranges.len() };
     let families: Vec<&str> = match service["spec"]["ipFamilies"].as_array() {
         Some(list) if !list.is_empty() => list.iter().filter_map(Value::as_str).map(family_name).collect(),
+        _ if any && policy != "SingleStack" => {
+            let first = ranges.first().map_or("IPv4", |r| family(r.addr()));
+            vec![first, if first == "IPv4" { "IPv6" } else { "IPv4" }]
+        }
         _ => ranges.iter().take(wanted).map(|r| family(r.addr())).collect(),
     };
     if !headless {
@@ -140,6 +148,11 @@ pub(super) fn validate(service: &Value, old: Option<&Value>) -> Vec<Cause> {
         if !(1..=65535).contains(&number) {
             let detail = "must be between 1 and 65535, inclusive";
             causes.push(Cause::invalid(format!("spec.ports[{at}].port"), &number.into(), detail));
+        }
+        let target = &port["targetPort"];
+        if target.as_i64().is_some_and(|number| !(1..=65535).contains(&number)) {
+            let detail = "must be between 1 and 65535, inclusive";
+            causes.push(Cause::invalid(format!("spec.ports[{at}].targetPort"), target, detail));
         }
         if ports.len() > 1 && port["name"].as_str().unwrap_or_default().is_empty() {
             causes.push(Cause::required(format!("spec.ports[{at}].name"), ""));

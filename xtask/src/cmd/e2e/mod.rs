@@ -1,16 +1,21 @@
 //! `e2e`.
 
+mod seeds;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use engine::{Emitter, Keep, Plan, RunOptions, Stop};
+use events::ClusterKind;
 use report::{AtEnd, Console, Format, Look, Reporter, Surroundings, ndjson};
 use scenario::Severity;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{E2e, KeepChoice};
 use crate::outcome::BadInput;
-use crate::{project, provider, select, signals};
+use crate::provider::{self, Chosen};
+use crate::{project, select, signals};
 
 pub(crate) fn run(args: E2e) -> Result<u8> {
     let read = select::read(&args.selection)?;
@@ -19,20 +24,10 @@ pub(crate) fn run(args: E2e) -> Result<u8> {
     if errors > 0 {
         return Err(BadInput(format!("{errors} errors in scenario files; no cluster was touched")).into());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    let code = runtime.block_on(go(args, &read.scenarios));
-    // What still runs (readers of a dead connection) must not hold the process.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    code
-}
-
-async fn go(args: E2e, scenarios: &[Arc<scenario::Scenario>]) -> Result<u8> {
-    let chosen = provider::choose(&args)?;
-    let plans = scenarios
+    let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
+    let chosen = threads.block_on(provider::choose(&args))?;
+    let plans = read
+        .scenarios
         .iter()
         .map(|scenario| {
             engine::plan(scenario, &args.cilium, chosen.kind, args.timeout_scale)
@@ -40,31 +35,35 @@ async fn go(args: E2e, scenarios: &[Arc<scenario::Scenario>]) -> Result<u8> {
         })
         .collect::<Result<Vec<Plan>>>()?;
     if args.dry_run {
-        print_plans(&plans, &args, &chosen.why);
+        print_plans(&plans, &args, &chosen);
         return Ok(events::exit::PASSED);
     }
-    let run = project::run_id();
-    let dir = args.report_dir.clone().unwrap_or_else(|| project::short_root().join("target/e2e").join(&run));
-    private_dir(&dir)?;
-    // Before anything is made: what earlier runs left, and what is missing here.
-    let provider = chosen.prepare(&args, &plans).await?;
-
-    let options = RunOptions {
-        run: run.clone(),
-        dir: dir.clone(),
-        keep: match args.keep {
-            KeepChoice::Never => Keep::Never,
-            KeepChoice::OnFailure => Keep::OnFailure,
-            KeepChoice::Always => Keep::Always,
-        },
-        fail_fast: args.fail_fast,
-        timeout_scale: args.timeout_scale,
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        why: chosen.why.clone(),
-        cilium: args.cilium.clone(),
-        seed: None,
-        notice: None,
+    if chosen.kind == ClusterKind::Sim {
+        let _: ipam::Release =
+            args.cilium.to_string().parse().map_err(|error: ipam::UnknownRelease| BadInput(error.to_string()))?;
+    }
+    if let Some(count) = args.sim.seeds {
+        return seeds::run(&args, &chosen, &plans, count);
+    }
+    // A simulated cluster lives in one thread and in virtual time.
+    let runtime = match chosen.kind {
+        ClusterKind::Sim => sim::runtime(true).context("start the runtime")?,
+        ClusterKind::Kind | ClusterKind::Existing => threads,
     };
+    let code = runtime.block_on(go(&args, &chosen, &plans));
+    end(runtime);
+    code
+}
+
+/// What still runs (readers of a dead connection) must not hold the process.
+fn end(runtime: Runtime) {
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+}
+
+async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan]) -> Result<u8> {
+    let (run, dir) = run_dir(args)?;
+    // Before anything is made: what earlier runs left, and what is missing here.
+    let provider = chosen.prepare(args, plans).await?;
     let reporter = Arc::new(Mutex::new(reporter(&dir)?));
     let sink = reporter.clone();
     let emitter = Emitter::new(Box::new(move |event| {
@@ -72,7 +71,8 @@ async fn go(args: E2e, scenarios: &[Arc<scenario::Scenario>]) -> Result<u8> {
     }));
     let stop = Stop::default();
     signals::listen(&stop).context("listen for signals")?;
-    let code = engine::run(&plans, &*provider, &options, &emitter, &stop, events::exit::code).await;
+    let options = options(args, chosen, &run, &dir, chosen.sim.seed);
+    let code = engine::run(plans, &*provider, &options, &emitter, &stop, events::exit::code).await;
     drop(emitter);
     if let Some(reporter) = Arc::into_inner(reporter) {
         let reporter = reporter.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -86,6 +86,36 @@ async fn go(args: E2e, scenarios: &[Arc<scenario::Scenario>]) -> Result<u8> {
     Ok(code)
 }
 
+/// An id for this run, and its folder, made.
+fn run_dir(args: &E2e) -> Result<(String, Utf8PathBuf)> {
+    let run = project::run_id();
+    let default = || project::short_root().join("target/e2e").join(&run);
+    let dir = args.report_dir.clone().unwrap_or_else(default);
+    private_dir(&dir)?;
+    Ok((run, dir))
+}
+
+fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, seed: u64) -> RunOptions {
+    let simulated = chosen.kind == ClusterKind::Sim;
+    RunOptions {
+        // Two runs of one seed are the same run, to the byte.
+        run: if simulated { format!("seed{seed}") } else { run.to_owned() },
+        dir: dir.to_owned(),
+        keep: match args.keep {
+            KeepChoice::Never => Keep::Never,
+            KeepChoice::OnFailure => Keep::OnFailure,
+            KeepChoice::Always => Keep::Always,
+        },
+        fail_fast: args.fail_fast,
+        timeout_scale: args.timeout_scale,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        why: chosen.why.clone(),
+        cilium: args.cilium.clone(),
+        seed: simulated.then_some(seed),
+        notice: simulated.then(|| sim::NOTICE.to_owned()),
+        settle: args.settle,
+    }
+}
 fn reporter(dir: &Utf8Path) -> Result<Reporter> {
     let look = Look::suiting(&Surroundings::of_stdout());
     let recorder = ndjson::Recorder::create(&dir.join(ndjson::FILE_NAME)).context("create events.ndjson")?;
@@ -101,8 +131,8 @@ fn private_dir(dir: &Utf8Path) -> Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| format!("create folder {dir}"))
 }
 
-fn print_plans(plans: &[Plan], args: &E2e, why: &str) {
-    println!("cluster: {why}");
+fn print_plans(plans: &[Plan], args: &E2e, chosen: &Chosen) {
+    println!("cluster: {} ({})", chosen.kind, chosen.why);
     println!("Cilium:  {}", args.cilium);
     for plan in plans {
         println!("\n{}  ({})", plan.scenario.name, plan.scenario.source.path);

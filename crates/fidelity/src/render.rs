@@ -1,0 +1,45 @@
+//! Comparisons for people.
+
+use std::fmt::Write as _;
+
+use crate::compare::{Comparison, Tally};
+
+/// A line for each scenario and version, and one for all.
+pub fn table(comparisons: &[Comparison]) -> String {
+    let width = comparisons.iter().map(|one| one.scenario.len()).max().unwrap_or(0).max("scenario".len());
+    let mut text = format!(
+        "{:<width$}  {:<8}  {:>6}  {:>5}  {:>9}  {:>9}  {:>5}\n",
+        "scenario", "cilium", "phases", "equal", "different", "unsettled", "facts"
+    );
+    let mut all = Tally::default();
+    let mut line = |name: &str, cilium: &str, tally: Tally| {
+        let Tally { phases, equal, different, unsettled, facts } = tally;
+        let _ = writeln!(
+            text,
+            "{name:<width$}  {cilium:<8}  {phases:>6}  {equal:>5}  {different:>9}  {unsettled:>9}  {facts:>5}"
+        );
+    };
+    for one in comparisons {
+        line(&one.scenario, &one.cilium, one.tally);
+        all.add(one.tally);
+    }
+    line("all", "", all);
+    text
+}
+
+/// Every difference with both sides, and every phase that was not compared.
+pub fn differences(comparisons: &[Comparison]) -> String {
+    let mut text = String::new();
+    for one in comparisons {
+        for difference in &one.differences {
+            let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+            let _ = writeln!(text, "{} ({}), {}: {}", one.scenario, one.cilium, difference.phase, difference.subject);
+            let _ = writeln!(text, "  real: {}", side(&difference.real));
+            let _ = writeln!(text, "  sim:  {}", side(&difference.sim));
+        }
+        for phase in &one.unsettled {
+            let _ = writeln!(text, "{} ({}), not compared: {phase}", one.scenario, one.cilium);
+        }
+    }
+    text
+}

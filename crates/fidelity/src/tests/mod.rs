@@ -1,0 +1,1 @@
+//! Small streams by hand.

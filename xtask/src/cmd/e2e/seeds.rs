@@ -1,0 +1,156 @@
+//! `e2e --seeds N`: the same scenarios under many orders of everything that real life leaves open. One that depends on luck shows itself.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use engine::{Emitter, Plan, Stop, StopLevel};
+use events::{Event, EventKind, Outcome, Tally};
+use serde_json::json;
+use sim::{SimOptions, SimProvider};
+
+use super::{end, options, run_dir};
+use crate::cli::E2e;
+use crate::provider::Chosen;
+use crate::signals;
+
+/// What came of one seed.
+struct Seeded {
+    seed: u64,
+    tally: Tally,
+    /// Scenarios that did not pass: name and reason.
+    bad: Vec<(String, String)>,
+}
+
+pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Result<u8> {
+    let began = std::time::Instant::now();
+    let (_, dir) = run_dir(args)?;
+    let stop = Stop::default();
+    let listener = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let listener = listener.context("start the runtime")?;
+    listener.block_on(async { signals::listen(&stop) }).context("listen for signals")?;
+
+    let next = AtomicU64::new(0);
+    let all: Mutex<Vec<Seeded>> = Mutex::new(Vec::new());
+    let work = || -> Result<()> {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= count || stop.level() > StopLevel::Run {
+                return Ok(());
+            }
+            let seeded = one(args, chosen, plans, seed, &dir, &stop)?;
+            for (name, reason) in &seeded.bad {
+                println!("seed {seed}  {name}: {reason}");
+            }
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push(seeded);
+            if all.len().is_multiple_of(50) {
+                println!("{} of {count} seeds", all.len());
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        let hands: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        hands
+            .into_iter()
+            .try_for_each(|hand| hand.join().map_err(|_| anyhow::anyhow!("a thread of the run panicked"))?)
+    })?;
+    end(listener);
+
+    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    all.sort_by_key(|seeded| seeded.seed);
+    let mut tally = Tally::default();
+    for seeded in &all {
+        let one = seeded.tally;
+        tally.passed += one.passed;
+        tally.failed += one.failed;
+        tally.error += one.error;
+        tally.skipped += one.skipped;
+        tally.interrupted += one.interrupted;
+    }
+    let bad: Vec<_> = all
+        .iter()
+        .flat_map(|seeded| {
+            seeded.bad.iter().map(|(name, reason)| json!({"seed": seeded.seed, "scenario": name, "reason": reason}))
+        })
+        .collect();
+    let summary = json!({
+        "cilium": args.cilium.to_string(),
+        "notice": sim::NOTICE,
+        "seeds": all.len(),
+        "scenarios": plans.iter().map(|plan| &plan.scenario.name).collect::<Vec<_>>(),
+        "passed": tally.passed,
+        "skipped": tally.skipped,
+        "notPassed": bad,
+    });
+    fs_err::write(dir.join("seeds.json"), format!("{summary:#}\n")).context("write the summary")?;
+    println!(
+        "{} seeds of {count}, {} scenarios each: {} passed, {} failed, {} errors, {} interrupted, {} skipped in {:.1} s ({})",
+        all.len(),
+        plans.len(),
+        tally.passed,
+        tally.failed,
+        tally.error,
+        tally.interrupted,
+        tally.skipped,
+        began.elapsed().as_secs_f64(),
+        sim::NOTICE
+    );
+    if let Some(first) = all.iter().find_map(|seeded| Some((seeded.seed, &seeded.bad.first()?.0))) {
+        let (seed, name) = first;
+        println!("again: cargo xtask e2e {name} --cluster sim --cilium {} --seed {seed}", args.cilium);
+    }
+    println!("reports: {dir}");
+    Ok(events::exit::code(&tally))
+}
+
+/// Runs everything under one seed. Only a seed under which something did not pass leaves its events.
+fn one(args: &E2e, chosen: &Chosen, plans: &[Plan], seed: u64, dir: &Utf8Path, stop: &Stop) -> Result<Seeded> {
+    let runtime = sim::runtime(true).context("start the runtime")?;
+    let dir = dir.join(format!("seed{seed}"));
+    super::private_dir(&dir)?;
+    let heard = Arc::new(Mutex::new(Vec::<Event>::new()));
+    let sink = heard.clone();
+    runtime.block_on(async {
+        let emitter = Emitter::new(Box::new(move |event| {
+            sink.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        }));
+        let provider = SimProvider::new(SimOptions { seed, ..chosen.sim.clone() });
+        let options = options(args, chosen, "", &dir, seed);
+        engine::run(plans, &provider, &options, &emitter, stop, events::exit::code).await
+    });
+    end(runtime);
+    let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut seeded = Seeded { seed, tally: Tally::default(), bad: Vec::new() };
+    let mut reason = None;
+    for event in &heard {
+        match &event.kind {
+            EventKind::Failed { failure } => reason = Some(failure.message.clone()),
+            EventKind::ScenarioEnded { outcome, .. } => {
+                seeded.tally.add(*outcome);
+                let reason = reason.take();
+                if !matches!(outcome, Outcome::Passed | Outcome::Skipped) {
+                    let name = event.scenario.clone().unwrap_or_default();
+                    seeded.bad.push((name, reason.unwrap_or_else(|| format!("{outcome:?}").to_lowercase())));
+                }
+            }
+            _ => {}
+        }
+    }
+    if seeded.bad.is_empty() {
+        fs_err::remove_dir_all(&dir).with_context(|| format!("remove folder {dir}"))?;
+    } else {
+        let file = fs_err::File::create(dir.join(report::ndjson::FILE_NAME)).context("create events.ndjson")?;
+        let mut file = std::io::BufWriter::new(file);
+        for event in &heard {
+            serde_json::to_writer(&mut file, event).context("write events.ndjson")?;
+            file.write_all(b"\n").context("write events.ndjson")?;
+        }
+        file.flush().context("write events.ndjson")?;
+    }
+    Ok(seeded)
+}
