@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Adopt(Adopt),
     /// Play with a simulated cluster.
     Sim(Sim),
+    /// Run scenarios on kind and on simulated clusters, and compare the two phase by phase.
+    Fidelity(Fidelity),
     /// Answer histories of the cluster-pool operator with the model of its allocator (JSON on standard input).
     Model(Model),
     /// Print a completion script for a shell.
@@ -42,7 +44,7 @@ pub(crate) enum Command {
 }
 
 /// Which scenarios.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Selection {
     /// Names of scenarios, globs of names (`cidr-*`), or paths of files. Default: all.
     #[arg(value_name = "SCENARIO")]
@@ -247,6 +249,36 @@ pub(crate) struct SimUp {
     /// Install no Cilium: `helm` cannot do it later, since there is nothing that runs its images.
     #[arg(long)]
     pub(crate) bare: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Fidelity {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Cilium's versions, separated by commas. With --recorded: every version that scenarios are proven with.
+    #[arg(long, value_name = "VERSION", value_delimiter = ',', value_parser = version)]
+    pub(crate) cilium: Vec<Version>,
+    /// Compare with the recordings in tests/fidelity instead of running on kind.
+    #[arg(long, conflicts_with_all = ["real", "record"])]
+    pub(crate) recorded: bool,
+    /// Compare with a run on kind that was made with `e2e --settle`: its folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) real: Option<Utf8PathBuf>,
+    /// Write what is compared of the real run to tests/fidelity.
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// The simulated side's seed. Default: 0.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Where the comparison is written. Default: target/e2e/fidelity.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
+    /// Stretch every deadline by this factor, for slow machines.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(crate) timeout_scale: f64,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
 }
 
 #[derive(Debug, Args)]

@@ -33,7 +33,8 @@ pub(crate) struct Kubernetes {
 
 static VERSIONS: LazyLock<Versions> = LazyLock::new(|| {
     // A test reads it too, so a build that was tested has a file that can be read.
-    serde_yaml::from_str(include_str!("../../kind/versions.yaml")).unwrap_or_else(|error| panic!("kind/versions.yaml: {error}"))
+    serde_yaml::from_str(include_str!("../../kind/versions.yaml"))
+        .unwrap_or_else(|error| panic!("kind/versions.yaml: {error}"))
 });
 
 /// The file.

@@ -37,9 +37,13 @@ fn endpoint_kind() -> KindName {
     KindName::new("cilium.io/v2", "CiliumEndpoint")
 }
 
-/// The kinds that a state is made from.
-pub(crate) fn kinds() -> [KindName; 4] {
-    [node_kind(), pod_kind(), cilium_node_kind(), endpoint_kind()]
+fn lease_kind() -> KindName {
+    KindName::new("coordination.k8s.io/v1", "Lease")
+}
+
+/// The kinds that a state is made from, and the lease: who has just got it has everything to do yet.
+pub(crate) fn kinds() -> [KindName; 5] {
+    [node_kind(), pod_kind(), cilium_node_kind(), endpoint_kind(), lease_kind()]
 }
 
 /// How many versions of each object the state before had taken in: the next one tells what came after.
@@ -50,9 +54,9 @@ impl Marks {
     /// Everything in the history so far.
     pub(crate) fn of(history: &History) -> Self {
         let kinds = [cilium_node_kind(), pod_kind()];
-        let objects = kinds.iter().flat_map(|kind| {
-            history.kind(kind).map(|(key, versions)| ((kind.clone(), key.clone()), versions.len()))
-        });
+        let objects = kinds
+            .iter()
+            .flat_map(|kind| history.kind(kind).map(|(key, versions)| ((kind.clone(), key.clone()), versions.len())));
         Self(objects.collect())
     }
 
@@ -103,6 +107,7 @@ impl Moment<'_> {
         let cilium = self.world.cilium_nodes.get(name).map(|node| CiliumNodeState {
             uid: node.uid.clone(),
             pod_cidrs: node.pod_cidrs.clone(),
+            operator_status: node.operator_status_present,
             error: node.error.clone(),
             router: node.router_ips.clone(),
             health: node.health_ips.clone(),
@@ -217,13 +222,16 @@ impl Moment<'_> {
             if pod.terminating {
                 return why(format!("a pod of {of} is on its way out"));
             }
-            if pod.is_live() && !pod.ready {
-                return why(format!("a pod of {of} is not ready"));
-            }
+            let known = pod.host_network || world.endpoints.contains_key(key);
             // The operator restarts pods of CoreDNS that no agent knows, one after another (cilium/cilium:
             // operator/unmanagedpods).
-            if of == components::COREDNS.name && !world.endpoints.contains_key(key) {
+            if of == components::COREDNS.name && !known {
                 return why(format!("a pod of {of} has no CiliumEndpoint"));
+            }
+            // Others stay as they are: without a network, so that their probes fail for ever.
+            let lost = !known && pod.phase == "Running" && !pod.ips.is_empty();
+            if pod.is_live() && !pod.ready && !lost {
+                return why(format!("a pod of {of} is not ready"));
             }
         }
         let last = kinds().iter().filter_map(|kind| self.last_change(kind)).max()?;
@@ -267,6 +275,7 @@ fn matter(kind: &KindName, object: &Value) -> Vec<Value> {
             crate::world::pod_ready(object).into(),
             crate::world::pod_restarts(object).into(),
         ],
+        "Lease" => vec![at("/spec/holderIdentity")],
         "CiliumEndpoint" => vec![at("/metadata/uid"), at("/status/networking")],
         _ => vec![at("/spec"), at("/status")],
     }

@@ -127,6 +127,19 @@ async fn a_scenario_passes_and_its_cluster_is_removed() {
     assert_eq!(gaps, 0);
 }
 
+/// kind says that it is done before the last kubelet has registered. What is expected of every node is expected of that one too.
+#[tokio::test(start_paused = true)]
+async fn no_step_begins_before_every_node_has_joined() {
+    let late = Duration::from_secs(40);
+    let script = Script { last_node_after: Some(late), ..Script::default() };
+    let ran = run(PASSING, script, Keep::Never, nothing).await;
+    assert_eq!((ran.code, ran.outcome()), (0, Outcome::Passed), "{:#?}", ran.events.last());
+    let first = ran.events.iter().find(|event| step_begins(event, 0)).unwrap();
+    assert!(first.at_ms >= 40_000, "{}", first.at_ms);
+    let waited = |event: &&Event| matches!(&event.kind, EventKind::Waiting { last, .. } if last == "2 of 3 Nodes");
+    assert!(ran.events.iter().any(|event| waited(&event)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wrong_expectation_names_node_values_and_the_next_command_and_leaves_evidence() {
     let text = PASSING.replace("operatorStatus: {every: clear}", "operatorStatus: {every: {error: allocator full}}, within: 3s")

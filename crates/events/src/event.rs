@@ -12,7 +12,8 @@ pub const FORMAT: u32 = 1;
 pub struct Event {
     /// Counts from 0 without gaps.
     pub seq: u64,
-    /// Milliseconds since the run began, by the run's clock (virtual on `sim`).
+    /// Milliseconds since the run began, by the run's clock. On `sim` each scenario has a clock of its own, which begins with it, and
+    /// time is virtual.
     pub at_ms: u64,
     /// Wall time. The only field that differs between two runs of one seed on `sim`.
     pub wall: jiff::Timestamp,

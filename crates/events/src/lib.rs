@@ -16,6 +16,4 @@ pub use event::{Event, EventKind, FORMAT, StepPlan};
 pub use failure::{Change, Failure, FailureClass, Mismatch};
 pub use fault::{FAULTS, Fault, NoFault};
 pub use run::{ClusterKind, Kept, Outcome, Phase, StepOutcome, Tally};
-pub use state::{
-    AgentState, CiliumNodeSeen, CiliumNodeState, KubeNode, NodeState, Owner, PodSeen, PodState, State,
-};
+pub use state::{AgentState, CiliumNodeSeen, CiliumNodeState, KubeNode, NodeState, Owner, PodSeen, PodState, State};

@@ -141,6 +141,15 @@ impl Tally {
         } += 1;
     }
 
+    /// Counts those of another run as well.
+    pub fn join(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.error += other.error;
+        self.interrupted += other.interrupted;
+        self.skipped += other.skipped;
+    }
+
     /// Scenarios in all.
     pub fn total(&self) -> usize {
         self.passed + self.failed + self.error + self.interrupted + self.skipped

@@ -59,6 +59,9 @@ pub struct CiliumNodeState {
     pub uid: String,
     /// `spec.ipam.podCIDRs`, as written.
     pub pod_cidrs: Vec<String>,
+    /// Whether `status.ipam.operator-status` is there at all: no operator has written a status before that.
+    #[serde(default)]
+    pub operator_status: bool,
     /// `status.ipam.operator-status.error`; none when absent or empty.
     pub error: Option<String>,
     /// Addresses of type `CiliumInternalIP`.

@@ -32,6 +32,8 @@ pub struct Tally {
     pub unsettled: usize,
     /// Facts compared.
     pub facts: usize,
+    /// Facts that only one side has, since the scheduler put a pod elsewhere. Another seed covers others of them.
+    pub elsewhere: usize,
 }
 
 impl Tally {
@@ -42,6 +44,7 @@ impl Tally {
         self.different += other.different;
         self.unsettled += other.unsettled;
         self.facts += other.facts;
+        self.elsewhere += other.elsewhere;
     }
 }
 
@@ -61,9 +64,9 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether something was compared and all of it is equal. Phases that could not be compared are told beside it.
+    /// Whether everything was compared and all of it is equal. A phase that could not be compared is not equal, and neither is nothing.
     pub fn is_equal(&self) -> bool {
-        self.differences.is_empty() && self.tally.facts > 0
+        self.differences.is_empty() && self.unsettled.is_empty() && self.tally.facts > 0
     }
 
     /// A scenario that could not be compared at all, with the reasons of both sides.
@@ -137,25 +140,31 @@ fn names<'a>(real: &'a [Phase], sim: &'a [Phase]) -> Vec<&'a str> {
     names
 }
 
+/// `step 3: restart cilium-operator`.
+fn label(phase: &Phase) -> String {
+    if phase.title.is_empty() { phase.name.clone() } else { format!("{}: {}", phase.name, phase.title) }
+}
+
 impl Comparison {
     fn phase(&mut self, real: &Phase, sim: &Phase) {
         let unsettled = [("real", &real.unsettled), ("sim", &sim.unsettled)];
         if let Some((side, why)) = unsettled.iter().find_map(|(side, why)| Some((side, why.as_ref()?))) {
             self.tally.unsettled += 1;
-            self.unsettled.push(format!("{} ({side}: {why})", real.name));
+            self.unsettled.push(format!("{} ({side}: {why})", label(real)));
             return;
         }
         self.tally.phases += 1;
         let before = self.differences.len();
         let subjects: BTreeSet<&String> = real.facts.keys().chain(sim.facts.keys()).collect();
         for subject in subjects {
-            self.fact(&real.name, subject, real.facts.get(subject), sim.facts.get(subject));
+            self.fact(real, subject, real.facts.get(subject), sim.facts.get(subject));
         }
         // Where a pod is put is the scheduler's freedom; what is true of pods there is not.
-        for (subject, value) in &real.placed {
-            match (sim.placed.get(subject), sim.facts.get(subject)) {
-                (Some(other), _) | (None, Some(other)) => self.fact(&real.name, subject, Some(value), Some(other)),
-                (None, None) => {}
+        let subjects: BTreeSet<&String> = real.placed.keys().chain(sim.placed.keys()).collect();
+        for subject in subjects {
+            match (real.placed.get(subject), sim.placed.get(subject)) {
+                (Some(value), Some(other)) => self.fact(real, subject, Some(value), Some(other)),
+                _ => self.tally.elsewhere += 1,
             }
         }
         if self.differences.len() == before {
@@ -165,11 +174,11 @@ impl Comparison {
         }
     }
 
-    fn fact(&mut self, phase: &str, subject: &str, real: Option<&String>, sim: Option<&String>) {
+    fn fact(&mut self, phase: &Phase, subject: &str, real: Option<&String>, sim: Option<&String>) {
         self.tally.facts += 1;
         if real != sim {
             self.differences.push(Difference {
-                phase: phase.to_owned(),
+                phase: label(phase),
                 subject: subject.to_owned(),
                 real: real.cloned(),
                 sim: sim.cloned(),

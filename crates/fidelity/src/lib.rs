@@ -7,12 +7,16 @@
 //!
 //! - names, UIDs, times;
 //! - which of several waiting nodes gets which block: a block is named after its first owner (`worker's block`), so that sets, sizes
-//!   and who has whose are compared, and the number in it is not. The numbers in use are compared as one set per phase;
+//!   and who has whose are compared, and the number in it is not. All numbers handed out so far are compared, as one set;
 //! - which numbers kube-controller-manager gives to Nodes (it skips some when a write of its own fails); their count, sizes and
 //!   range are facts;
 //! - which address of a block a pod or a router gets: what counts is in which ranges it lies, and whether it was kept;
-//! - on which node the scheduler puts a pod that may run on several. What is true of the pods on a node is compared where both runs
-//!   have pods there; how many there are in all is always compared.
+//! - on which node the scheduler puts a pod that may run on several. What became of the pods that were on a node, and what is true of
+//!   kept and of new ones there, is compared where both runs have such pods; how many there are in all is always compared, and facts that found
+//!   no counterpart are counted;
+//! - how often a pod of Cilium's was restarted since it lost its network: its probes fail, so that is a matter of time. That it
+//!   lost it is a fact;
+//! - whether the probe of CoreDNS or Hubble Relay falls into a short interruption.
 //!
 //! A state counts only if the cluster had settled: what is seen between two states depends on how fast a machine is. What came and
 //! went until then (an error that was written and erased) is in each object's history, which is a fact.

@@ -26,8 +26,11 @@ pub struct Recording {
 /// The facts at the end of a phase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
-    /// `start`, `step 3: restart cilium-operator`.
+    /// `start`, `step 3`.
     pub name: String,
+    /// What the step did, for readers: `restart cilium-operator`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
     /// Why the cluster was between two states; then its facts depend on the moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsettled: Option<String>,

@@ -8,15 +8,15 @@ use crate::compare::{Comparison, Tally};
 pub fn table(comparisons: &[Comparison]) -> String {
     let width = comparisons.iter().map(|one| one.scenario.len()).max().unwrap_or(0).max("scenario".len());
     let mut text = format!(
-        "{:<width$}  {:<8}  {:>6}  {:>5}  {:>9}  {:>9}  {:>5}\n",
-        "scenario", "cilium", "phases", "equal", "different", "unsettled", "facts"
+        "{:<width$}  {:<8}  {:>6}  {:>5}  {:>9}  {:>9}  {:>5}  {:>9}\n",
+        "scenario", "cilium", "phases", "equal", "different", "unsettled", "facts", "elsewhere"
     );
     let mut all = Tally::default();
     let mut line = |name: &str, cilium: &str, tally: Tally| {
-        let Tally { phases, equal, different, unsettled, facts } = tally;
+        let Tally { phases, equal, different, unsettled, facts, elsewhere } = tally;
         let _ = writeln!(
             text,
-            "{name:<width$}  {cilium:<8}  {phases:>6}  {equal:>5}  {different:>9}  {unsettled:>9}  {facts:>5}"
+            "{name:<width$}  {cilium:<8}  {phases:>6}  {equal:>5}  {different:>9}  {unsettled:>9}  {facts:>5}  {elsewhere:>9}"
         );
     };
     for one in comparisons {
@@ -33,7 +33,14 @@ pub fn differences(comparisons: &[Comparison]) -> String {
     for one in comparisons {
         for difference in &one.differences {
             let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-            let _ = writeln!(text, "{} ({}), {}: {}", one.scenario, one.cilium, difference.phase, difference.subject);
+            let _ = writeln!(
+                text,
+                "{} ({}), {}: {}",
+                one.scenario,
+                one.cilium,
+                short(&difference.phase),
+                difference.subject
+            );
             let _ = writeln!(text, "  real: {}", side(&difference.real));
             let _ = writeln!(text, "  sim:  {}", side(&difference.sim));
         }
@@ -42,4 +49,10 @@ pub fn differences(comparisons: &[Comparison]) -> String {
         }
     }
     text
+}
+
+/// An `expect` with many checks has a long title.
+fn short(phase: &str) -> String {
+    const MOST: usize = 60;
+    if phase.chars().count() <= MOST { phase.to_owned() } else { phase.chars().take(MOST - 1).chain(['…']).collect() }
 }

@@ -10,6 +10,4 @@ mod provider;
 pub mod store;
 pub mod world;
 
-pub use provider::{
-    NOTICE, NoTimedFault, SimCluster, SimOptions, SimProvider, TimedFault, When, kubeconfig, runtime,
-};
+pub use provider::{NOTICE, NoTimedFault, SimCluster, SimOptions, SimProvider, TimedFault, When, kubeconfig, runtime};

@@ -5,6 +5,7 @@ use events::ClusterKind;
 use scenario::{Diagnostic, Severity};
 
 use crate::cli::Lint;
+use crate::outcome::BadInput;
 use crate::select;
 
 pub(crate) fn run(args: &Lint) -> Result<u8> {
@@ -34,5 +35,14 @@ pub(crate) fn run(args: &Lint) -> Result<u8> {
 pub(crate) fn complain(problems: &[Diagnostic]) {
     for problem in problems {
         eprintln!("{}", problem.render());
+    }
+}
+
+/// The same; files with errors are bad input for whatever was to be done with them.
+pub(crate) fn refuse(problems: &[Diagnostic]) -> Result<()> {
+    complain(problems);
+    match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
+        0 => Ok(()),
+        errors => Err(BadInput(format!("{errors} errors in scenario files; no cluster was touched")).into()),
     }
 }

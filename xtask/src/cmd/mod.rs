@@ -5,6 +5,7 @@ mod clean;
 mod completions;
 pub(crate) mod doctor;
 mod e2e;
+mod fidelity;
 mod lint;
 mod list;
 mod model;
@@ -26,6 +27,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
         Command::Clean(args) => clean::run(&args),
         Command::Adopt(args) => adopt::run(&args),
         Command::Sim(args) => sim::run(args.command),
+        Command::Fidelity(args) => fidelity::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -2,6 +2,7 @@
 
 use cilium::components;
 use cluster::HelmAction;
+use events::ClusterKind;
 use tokio::time::Instant;
 
 use crate::failure::StepError;
@@ -20,6 +21,7 @@ pub(crate) async fn install(session: &mut Session, deadline: Instant) -> Result<
 pub(crate) async fn ready(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
     let cluster = session.cluster.clone();
     session.bounded(deadline, "bringing up the cluster", async { cluster.ready().await }).await?;
+    joined(session, deadline).await?;
     agents_ready(session, deadline).await?;
     let kinds = [KindName::new("v1", "Pod"), KindName::new("v1", "Node"), KindName::new("cilium.io/v2", "CiliumNode")];
     session
@@ -45,6 +47,23 @@ pub(crate) async fn ready(session: &mut Session, deadline: Instant) -> Result<()
             match &world.operator_leader {
                 Some(_) => Level::Done(()),
                 None => Level::not_yet("no operator leads"),
+            }
+        })
+        .await
+}
+
+/// Waits until every node of a cluster that was made for this scenario has its Node. kind is done before: `kubeadm join` of 1.34 no longer
+/// waits for the kubelet to register (kubeadm's feature NodeLocalCRISocket), and on a busy machine that comes seconds later.
+async fn joined(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
+    if session.cluster.kind() == ClusterKind::Existing {
+        return Ok(());
+    }
+    let wanted = session.scenario.cluster.workers as usize + 1;
+    session
+        .until(deadline, "every node to join", &[KindName::new("v1", "Node")], |session| {
+            match session.world.nodes.len() {
+                there if there >= wanted => Level::Done(()),
+                there => Level::not_yet(format!("{there} of {wanted} Nodes")),
             }
         })
         .await

@@ -41,7 +41,10 @@ impl Scene {
             scene.put(objects::node(node));
             scene.put(objects::cilium_node(node, &[&format!("10.0.{place}.0/24")], None));
             let name = format!("cilium-{place}");
-            scene.put(with_uid(Pod::system(json!({"k8s-app": "cilium"}), &name, node, "172.18.0.2", true).value(), &name));
+            scene.put(with_uid(
+                Pod::system(json!({"k8s-app": "cilium"}), &name, node, "172.18.0.2", true).value(),
+                &name,
+            ));
             let facts = AgentFacts {
                 node: (*node).to_owned(),
                 pod_uid: name.clone(),
@@ -154,10 +157,10 @@ fn a_pod_that_went_is_told_once_with_what_it_was() {
     scene.put(with_uid(Pod::of("alpine", "alpine-1", NODES[1], "10.0.1.6").value(), "alpine-2"));
     let state = scene.state(&marks);
     let alpine: Vec<_> = state.pods.iter().filter(|pod| pod.of == "alpine").collect();
-    assert_eq!(alpine.iter().map(|pod| (pod.uid.as_str(), pod.gone)).collect::<Vec<_>>(), [
-        ("alpine-2", false),
-        ("alpine-1", true)
-    ]);
+    assert_eq!(
+        alpine.iter().map(|pod| (pod.uid.as_str(), pod.gone)).collect::<Vec<_>>(),
+        [("alpine-2", false), ("alpine-1", true)]
+    );
     let seen = |ready| PodSeen { ips: vec!["10.0.1.5".to_owned()], ready, restarts: 0, crashing: false };
     assert_eq!(alpine[1].seen, [seen(true), seen(false)]);
     let state = scene.state(&Marks::of(&scene.history));
@@ -183,6 +186,21 @@ fn a_pod_that_went_is_told_once_with_what_it_was() {
     },
     Some("a pod of alpine is on its way out")
 )]
+#[case::a_pod_that_lost_its_network_stays_so(
+    |scene: &mut Scene| {
+        let pod = Pod { ready: false, ..Pod::of("alpine", "alpine-1", NODES[1], "10.0.1.5") };
+        scene.put(with_uid(pod.value(), "alpine-1"));
+    },
+    None
+)]
+#[case::a_pod_that_is_known_and_not_ready(
+    |scene: &mut Scene| {
+        let pod = Pod { ready: false, ..Pod::of("alpine", "alpine-1", NODES[1], "10.0.1.5") };
+        scene.put(with_uid(pod.value(), "alpine-1"));
+        scene.put(endpoint("alpine", "alpine-1", "10.0.1.5"));
+    },
+    Some("a pod of alpine is not ready")
+)]
 #[tokio::test(start_paused = true)]
 async fn says_what_has_not_settled(#[case] change: impl FnOnce(&mut Scene), #[case] expected: Option<&str>) {
     let mut scene = Scene::full();
@@ -204,4 +222,6 @@ async fn a_heartbeat_is_no_change_and_a_change_is() {
     assert_eq!((why.as_str(), wake), ("something changed a moment ago", Some(Instant::now() + QUIET)));
     tokio::time::advance(QUIET).await;
     assert_eq!(scene.moment(&roles).unsettled(Instant::now()), None);
+    scene.put(objects::lease("two", "2"));
+    assert!(scene.moment(&roles).unsettled(Instant::now()).is_some(), "another operator leads");
 }

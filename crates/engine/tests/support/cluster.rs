@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) missing_image: Option<&'static str>,
     /// Pings that are not answered: from these pods' names.
     pub(crate) unreachable_from: Vec<&'static str>,
+    /// The last node registers so much later than the others.
+    pub(crate) last_node_after: Option<Duration>,
     /// Replacements of agent pods come up with the mode that they were made with.
     pub(crate) agents_ignore_config: bool,
 }
@@ -102,8 +104,20 @@ impl Lab {
 
     /// Nodes without Cilium.
     pub(crate) fn bring_up(&self) {
-        for name in NODES {
-            self.api.put(objects::node(name));
+        let late = self.inner().script.last_node_after;
+        for (place, name) in NODES.iter().enumerate() {
+            match late {
+                Some(after) if place + 1 == NODES.len() => {
+                    let api = self.api.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(after).await;
+                        api.put(objects::node(name));
+                    });
+                }
+                _ => {
+                    self.api.put(objects::node(name));
+                }
+            }
         }
     }
 

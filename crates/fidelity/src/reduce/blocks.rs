@@ -14,6 +14,8 @@ pub(super) struct Blocks {
     counts: BTreeMap<String, usize>,
     /// Blocks that were a Node's first.
     of_nodes: BTreeSet<IpNet>,
+    /// Blocks that a CiliumNode was the first to have, as written.
+    handed_out: BTreeSet<(IpNet, String)>,
 }
 
 /// What cannot be read as a CIDR is compared as it stands.
@@ -36,8 +38,12 @@ impl Blocks {
             let seen = node.seen.iter().flat_map(|seen| &seen.pod_cidrs);
             let now = node.cilium.iter().flat_map(|node| &node.pod_cidrs);
             let agent = node.agent.iter().flat_map(|agent| &agent.pod_cidrs);
-            for block in seen.chain(now).chain(agent).filter_map(|text| net(text)) {
+            for text in seen.chain(now).chain(agent) {
+                let Some(block) = net(text) else { continue };
                 self.name(block, &format!("{}'s block", node.role));
+                if !self.of_nodes.contains(&block) {
+                    self.handed_out.insert((block, text.clone()));
+                }
             }
         }
     }
@@ -55,6 +61,11 @@ impl Blocks {
     /// Whether a Node was the first to have it.
     pub(super) fn is_of_node(&self, block: &IpNet) -> bool {
         self.of_nodes.contains(block)
+    }
+
+    /// Numbers of all blocks so far that CiliumNodes were the first to have.
+    pub(super) fn handed_out(&self) -> Vec<String> {
+        self.handed_out.iter().map(|(_, text)| text.clone()).collect()
     }
 
     /// `worker's block /24 in the pool`.
@@ -120,7 +131,9 @@ impl Blocks {
         let role = node.map_or("", |node| node.role.as_str());
         let owner = self.names.iter().find(|(block, _)| block.contains(&ip)).map(|(_, name)| name.as_str());
         match owner {
-            Some(name) if name.starts_with(&format!("{role}'s ")) => format!("its node's earlier block, {}", place(state, ip)),
+            Some(name) if name.starts_with(&format!("{role}'s ")) => {
+                format!("its node's earlier block, {}", place(state, ip))
+            }
             Some(_) => format!("another node's block, {}", place(state, ip)),
             None => place(state, ip),
         }

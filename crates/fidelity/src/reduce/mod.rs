@@ -91,14 +91,10 @@ fn one(name: &str, of: Open, run: Option<&(String, ClusterKind)>) -> Result<Reco
     let mut phases = Vec::new();
     for (step, state) in &of.states {
         blocks.learn(state);
-        let name = match step {
-            None => "start".to_owned(),
-            Some(index) => {
-                let title = of.steps.get(*index).map_or("", |step| step.title.as_str());
-                format!("step {}: {title}", index + 1)
-            }
-        };
-        let mut phase = Phase { name, unsettled: state.unsettled.clone(), facts: BTreeMap::new(), placed: BTreeMap::new() };
+        let name = step.map_or_else(|| "start".to_owned(), |index| format!("step {}", index + 1));
+        let title = step.and_then(|index| of.steps.get(index)).map_or("", |step| step.title.as_str()).to_owned();
+        let (facts, placed) = (BTreeMap::new(), BTreeMap::new());
+        let mut phase = Phase { name, title, unsettled: state.unsettled.clone(), facts, placed };
         nodes::facts(&blocks, before, state, &mut phase.facts);
         pods::facts(&blocks, before, state, &mut phase);
         phases.push(phase);

@@ -13,6 +13,7 @@ pub(super) fn facts(blocks: &Blocks, before: Option<&State>, state: &State, fact
     facts.insert("pools".to_owned(), state.pools.join(" "));
     facts.insert("podCIDRs of Nodes".to_owned(), node_blocks(state));
     facts.insert("podCIDRs of CiliumNodes".to_owned(), cilium_blocks(blocks, state));
+    facts.insert("podCIDRs handed out so far".to_owned(), list(&blocks.handed_out()));
     for node in &state.nodes {
         let earlier = before.and_then(|before| before.nodes.iter().find(|other| other.role == node.role));
         one(blocks, state, node, earlier, facts);
@@ -33,7 +34,8 @@ fn one(blocks: &Blocks, state: &State, node: &NodeState, earlier: Option<&NodeSt
     if let Some(cilium) = &node.cilium {
         let was = earlier.and_then(|earlier| earlier.cilium.as_ref());
         fact("CiliumNode podCIDRs", blocks.list(state, &cilium.pod_cidrs));
-        fact("operator-status", cilium.error.as_ref().map_or_else(|| "clear".to_owned(), |error| blocks.text(error)));
+        let clear = if cilium.operator_status { "clear" } else { "never written" };
+        fact("operator-status", cilium.error.as_ref().map_or_else(|| clear.to_owned(), |error| blocks.text(error)));
         let addresses = |now: &[String], was: Option<&[String]>| {
             let all: Vec<String> = now
                 .iter()
@@ -68,7 +70,8 @@ fn one(blocks: &Blocks, state: &State, node: &NodeState, earlier: Option<&NodeSt
 
 /// `3 x /24 in 10.224.0.0/16`, and whether some have the same.
 fn node_blocks(state: &State) -> String {
-    let all: Vec<&String> = state.nodes.iter().filter_map(|node| node.node.as_ref()).flat_map(|n| &n.pod_cidrs).collect();
+    let all: Vec<&String> =
+        state.nodes.iter().filter_map(|node| node.node.as_ref()).flat_map(|n| &n.pod_cidrs).collect();
     let distinct: BTreeSet<&&String> = all.iter().collect();
     let subnets: Vec<IpNet> = state.pod_subnets.iter().filter_map(|text| text.parse().ok()).collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -82,24 +85,23 @@ fn node_blocks(state: &State) -> String {
     format!("{}, {doubles} doubles", list(&counts))
 }
 
-/// The numbers in use, but for those that are Nodes'.
+/// How many blocks CiliumNodes have, by size and by whose they were first.
 fn cilium_blocks(blocks: &Blocks, state: &State) -> String {
     let all = state.nodes.iter().filter_map(|node| node.cilium.as_ref()).flat_map(|cilium| &cilium.pod_cidrs);
-    let mut numbers: Vec<String> = Vec::new();
-    let mut of_nodes = 0;
-    let mut sorted: Vec<(Option<IpNet>, &String)> = all.map(|text| (text.parse().ok(), text)).collect();
-    sorted.sort();
-    for (block, text) in sorted {
-        if block.is_some_and(|block| blocks.is_of_node(&block)) {
-            of_nodes += 1;
-        } else {
-            numbers.push(text.clone());
-        }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut distinct = BTreeSet::new();
+    let mut doubles = 0;
+    for text in all {
+        let what = match text.parse::<IpNet>() {
+            Ok(block) if blocks.is_of_node(&block) => format!("/{} of Nodes", block.prefix_len()),
+            Ok(block) => format!("/{}", block.prefix_len()),
+            Err(_) => format!("\"{text}\""),
+        };
+        *counts.entry(what).or_default() += 1;
+        doubles += usize::from(!distinct.insert(text));
     }
-    if of_nodes > 0 {
-        numbers.push(format!("{of_nodes} of Nodes"));
-    }
-    list(&numbers)
+    let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{count} x {what}")).collect();
+    format!("{}, {doubles} doubles", list(&counts))
 }
 
 fn life(now: Option<&String>, before: Option<&String>) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{PodSeen, PodState, State};
+use events::{Owner, PodSeen, PodState, State};
 
 use super::blocks::Blocks;
 use crate::recording::Phase;
@@ -39,40 +39,38 @@ pub(super) fn facts(blocks: &Blocks, before: Option<&State>, state: &State, phas
             let pinned = pods.iter().all(|pod| pod.pinned);
             put(phase, pinned, format!("pods of {of} that were on {role}"), fate.to_owned());
         }
-        let mut by_role: BTreeMap<&str, Vec<&PodState>> = BTreeMap::new();
+        // Which of the pods on a node are new depends on where the scheduler had put them before.
+        let mut by_place: BTreeMap<(&str, &str), Vec<&PodState>> = BTreeMap::new();
         for pod in live {
-            by_role.entry(pod.node.as_deref().unwrap_or("no node")).or_default().push(pod);
+            let life = if earlier.contains_key(pod.uid.as_str()) { "kept" } else { "new" };
+            by_place.entry((life, pod.node.as_deref().unwrap_or("no node"))).or_default().push(pod);
         }
-        for (role, pods) in by_role {
+        for ((life, role), pods) in by_place {
             let pinned = pods.iter().all(|pod| pod.pinned);
             let told: BTreeSet<String> =
                 pods.iter().map(|pod| pod_line(blocks, state, pod, earlier.get(pod.uid.as_str()).copied())).collect();
             let told = told.into_iter().collect::<Vec<_>>().join(" | ");
-            put(phase, pinned, format!("pods of {of} on {role}"), told);
+            put(phase, pinned, format!("{life} pods of {of} on {role}"), told);
         }
     }
 }
 
 fn put(phase: &mut Phase, pinned: bool, subject: String, value: String) {
-    if pinned { phase.facts.insert(subject, value) } else { phase.placed.insert(subject, value) };
+    if pinned {
+        phase.facts.insert(subject, value)
+    } else {
+        phase.placed.insert(subject, value)
+    };
 }
 
 fn counts(live: &[&PodState]) -> String {
-    let ready = live.iter().filter(|pod| pod.ready).count();
-    let restarts: u64 = live.iter().map(|pod| pod.restarts).sum();
-    let endpoints = live.iter().filter(|pod| pod.endpoint.is_some()).count();
     let phases: BTreeSet<&str> = live.iter().map(|pod| pod.phase.as_str()).collect();
-    let waiting: BTreeSet<&str> = live.iter().filter_map(|pod| pod.waiting.as_deref()).collect();
-    let mut text = format!("{} live, {ready} ready, {endpoints} with an endpoint, {restarts} restarts", live.len());
-    for more in phases.into_iter().chain(waiting) {
-        text = format!("{text}, {more}");
-    }
-    text
+    let phases = phases.into_iter().map(|phase| format!(", {phase}")).collect::<String>();
+    format!("{} live{phases}", live.len())
 }
 
 fn pod_line(blocks: &Blocks, state: &State, pod: &PodState, before: Option<&PodState>) -> String {
     let node = state.nodes.iter().find(|node| Some(node.role.as_str()) == pod.node.as_deref());
-    let life = if before.is_some() { "kept" } else { "new" };
     let address = if pod.host_network {
         "its node's address".to_owned()
     } else if pod.ips.is_empty() {
@@ -98,7 +96,17 @@ fn pod_line(blocks: &Blocks, state: &State, pod: &PodState, before: Option<&PodS
         Some(addresses) if *addresses == pod.ips => "; endpoint".to_owned(),
         Some(_) => "; endpoint with other addresses".to_owned(),
     };
-    format!("{life} pod, {address}{endpoint}; {}", history(&pod.seen))
+    // Its probes fail from then on, and how often it has been restarted since is a matter of time.
+    if pod.owner == Owner::System && !pod.host_network && pod.endpoint.is_none() {
+        return format!("{address}{endpoint}");
+    }
+    // A probe every 10 s sees a short interruption (the agents' restart, to Hubble Relay) or does not: what it came to is a fact.
+    let seen = if pod.owner == Owner::System && !pod.host_network {
+        &pod.seen[pod.seen.len().saturating_sub(1)..]
+    } else {
+        &pod.seen
+    };
+    format!("{address}{endpoint}; {}", history(seen))
 }
 
 /// What happened to a pod since it was ready for the first time.

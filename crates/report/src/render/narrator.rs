@@ -210,7 +210,7 @@ impl Narrator {
                 EventKind::RunStarted { .. }
                 | EventKind::ScenarioStarted { .. }
                 | EventKind::Changed { .. }
-            | EventKind::State { .. }
+                | EventKind::State { .. }
                 | EventKind::Gap { .. }
                 | EventKind::Warning { .. }
                 | EventKind::Failed { .. }

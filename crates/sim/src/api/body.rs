@@ -4,10 +4,14 @@ use axum::body::Body;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
+use super::patch::PatchType;
+use super::protobuf;
 use crate::store::Status;
 
 /// 3 MiB, as the real server has it.
 const LIMIT: usize = 3 * 1024 * 1024;
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// Bytes of a broken body that the complaint quotes.
 const SHOWN: usize = 30;
@@ -25,6 +29,11 @@ pub(super) fn object(headers: &HeaderMap, bytes: &[u8], kind: &str) -> Result<Va
     match content_type.as_str() {
         "" | "application/json" | "*/*" => {}
         "application/yaml" => return yaml(bytes, kind),
+        PROTOBUF => {
+            return protobuf::decode(bytes).map_err(|why| {
+                Status::bad_request(format!("the object provided is unrecognized (must be of type {kind}): {why}"))
+            });
+        }
         _ => {
             return Err(Status::new(
                 415,
@@ -38,10 +47,24 @@ pub(super) fn object(headers: &HeaderMap, bytes: &[u8], kind: &str) -> Result<Va
 
 /// `DeleteOptions`: what cannot be read is the server's own error here, as it is in the real one.
 pub(super) fn delete_options(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Status> {
-    if content_type(headers) == "application/yaml" {
-        return yaml(bytes, "DeleteOptions");
+    match content_type(headers).as_str() {
+        "application/yaml" => return yaml(bytes, "DeleteOptions"),
+        PROTOBUF => return protobuf::decode(bytes).map_err(|why| Status::new(500, "", why)),
+        _ => {}
     }
-    parse(bytes).map_err(|why| Status::new(500, "", format!("couldn't get version/kind; json parse error: {why}")))
+    let given = parse(bytes)
+        .map_err(|why| Status::new(500, "", format!("couldn't get version/kind; json parse error: {why}")))?;
+    if let Some(found) = Some(&given["gracePeriodSeconds"]).filter(|v| !v.is_null() && !v.is_i64()) {
+        return Err(Status::new(
+            500,
+            "",
+            format!(
+                "json: cannot unmarshal {} into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
+                kind_of(found)
+            ),
+        ));
+    }
+    Ok(given)
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
@@ -53,12 +76,13 @@ fn parse(bytes: &[u8]) -> Result<Value, String> {
 }
 
 /// The body of a patch.
-pub(super) fn patch(bytes: &[u8], yaml_too: bool) -> Result<Value, Status> {
+pub(super) fn patch(bytes: &[u8], kind: PatchType) -> Result<Value, Status> {
     match serde_json::from_slice(bytes) {
         Ok(value) => Ok(value),
-        Err(_) if yaml_too => {
+        Err(_) if kind == PatchType::Apply => {
             serde_yaml::from_slice(bytes).map_err(|why| Status::bad_request(format!("error decoding YAML: {why}")))
         }
+        Err(why) if kind == PatchType::Strategic => Err(Status::bad_request(go_text(&why, bytes))),
         Err(why) => Err(Status::bad_request(format!("error decoding patch: {}", go_text(&why, bytes)))),
     }
 }
@@ -90,13 +114,18 @@ fn unrecognized(kind: &str, why: &str, bytes: &[u8]) -> Status {
     ))
 }
 
-fn not_an_object(value: &Value) -> String {
-    let found = match value {
+fn kind_of(value: &Value) -> &'static str {
+    match value {
         Value::Array(_) => "array",
+        Value::Object(_) => "object",
         Value::String(_) => "string",
         Value::Bool(_) => "bool",
         _ => "number",
-    };
+    }
+}
+
+fn not_an_object(value: &Value) -> String {
+    let found = kind_of(value);
     format!(
         "json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
     )

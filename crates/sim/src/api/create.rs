@@ -1,13 +1,11 @@
 //! POST of objects.
 
-use axum::body::Body;
-use axum::response::Response;
-use serde_json::json;
-
 use super::dispatch::{Call, object};
-use super::ssa::Ownership;
+use super::ssa::{Ownership, blank};
 use super::{events, fields};
 use crate::store::{Status, Stored, WriteOptions, defaults};
+use axum::body::Body;
+use axum::response::Response;
 
 /// Creates an object.
 pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Response, Status> {
@@ -38,7 +36,7 @@ fn store(call: &Call<'_>, mut object: serde_json::Value, options: WriteOptions) 
     }
     let mut ownership = Ownership::default();
     let manager = fields::manager(call, false);
-    ownership.update(resource, &json!({}), &object, &manager, &call.api.store.timestamp());
+    ownership.update(resource, &blank(resource), &object, &manager, &call.api.store.timestamp());
     ownership.write(&mut object);
     call.api.store.create(resource, &call.place.namespace, object, &options)
 }

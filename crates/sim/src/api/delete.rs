@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::dispatch::Call;
 use super::list::selection;
 use super::{body, fields, respond};
-use crate::store::{Cause, DeleteOptions, Deleted, Propagation, Status};
+use crate::store::{Cause, DeleteOptions, Deleted, Propagation, Resource, Status};
 
 /// Deletes one object.
 pub(super) async fn one(call: &Call<'_>, body: Body) -> Result<Response, Status> {
@@ -15,6 +15,10 @@ pub(super) async fn one(call: &Call<'_>, body: Body) -> Result<Response, Status>
     let resource = call.place.resource;
     let info = resource.info();
     let name = call.place.name.as_deref().unwrap_or_default();
+    // NamespaceLifecycle: what a cluster cannot do without.
+    if resource == Resource::Namespace && ["default", "kube-system", "kube-public"].contains(&name) {
+        return Err(Status::forbidden(info, name, "this namespace may not be deleted"));
+    }
     let deleted = call.api.store.delete(resource, &call.place.namespace, name, &given)?;
     let gone = matches!(deleted, Deleted::Gone(_));
     // Only the older way of asking for the dependents' end is answered with "accepted".
@@ -35,7 +39,7 @@ pub(super) async fn collection(call: &Call<'_>, body: Body) -> Result<Response, 
     let (given, _) = options(call, body).await?;
     let selection = selection(call)?;
     let (store, resource) = (&call.api.store, call.place.resource);
-    if resource.info().namespaced && call.place.namespace.is_empty() || resource == crate::store::Resource::Namespace {
+    if resource.info().namespaced && call.place.namespace.is_empty() || resource == Resource::Namespace {
         return Err(Status::method_not_allowed());
     }
     let namespace = Some(call.place.namespace.as_str()).filter(|n| !n.is_empty());
@@ -56,12 +60,15 @@ pub(super) async fn collection(call: &Call<'_>, body: Body) -> Result<Response, 
             item.remove("apiVersion");
         }
     }
-    let list = json!({
+    let mut list = json!({
         "kind": info.list_kind(),
         "apiVersion": info.api_version(),
         "metadata": {"resourceVersion": revision.to_string()},
         "items": items,
     });
+    if info.custom {
+        list["metadata"]["continue"] = "".into();
+    }
     Ok(respond::json(200, &list))
 }
 
@@ -74,29 +81,30 @@ async fn options(call: &Call<'_>, body: Body) -> Result<(DeleteOptions, bool), S
         if let Some(seconds) = query.number("gracePeriodSeconds")? {
             given["gracePeriodSeconds"] = seconds.into();
         }
-        for key in ["propagationPolicy", "orphanDependents"] {
-            if query.has(key) {
-                given[key] = query.text(key).into();
-            }
+        if query.has("propagationPolicy") {
+            given["propagationPolicy"] = query.text("propagationPolicy").into();
+        }
+        if query.has("orphanDependents") {
+            given["orphanDependents"] = query.flag("orphanDependents").into();
         }
     }
-    let dry_run = !query.text("dryRun").is_empty() || given["dryRun"].as_array().is_some_and(|d| !d.is_empty());
+    if query.has("dryRun") {
+        given["dryRun"] = query.all("dryRun").into();
+    }
+    let causes = faults(&given);
+    if !causes.is_empty() {
+        return Err(Status::invalid_kind("meta.k8s.io", "DeleteOptions", "", &causes));
+    }
+    let dry_run = given["dryRun"].as_array().is_some_and(|d| !d.is_empty());
     let propagation = match given["propagationPolicy"].as_str() {
         Some("Background") => Some(Propagation::Background),
         Some("Foreground") => Some(Propagation::Foreground),
         Some("Orphan") => Some(Propagation::Orphan),
-        Some(other) => {
-            let cause =
-                Cause::unsupported("propagationPolicy", &other.into(), &["Foreground", "Background", "Orphan", "nil"]);
-            return Err(Status::invalid_kind("meta.k8s.io", "DeleteOptions", "", &[cause]));
-        }
-        None => match &given["orphanDependents"] {
-            Value::Bool(true) => Some(Propagation::Orphan),
-            Value::String(text) if text == "true" => Some(Propagation::Orphan),
-            _ => None,
-        },
+        // No other word has passed.
+        Some(_) => None,
+        None => (given["orphanDependents"] == true).then_some(Propagation::Orphan),
     };
-    let old_style = given["orphanDependents"] == false || given["orphanDependents"] == "false";
+    let old_style = given["orphanDependents"] == false;
     let text = |key: &str| given["preconditions"][key].as_str().map(str::to_owned);
     let options = DeleteOptions {
         grace_seconds: given["gracePeriodSeconds"].as_i64(),
@@ -106,4 +114,22 @@ async fn options(call: &Call<'_>, body: Body) -> Result<(DeleteOptions, bool), S
         dry_run,
     };
     Ok((options, old_style))
+}
+
+fn faults(given: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let policy = &given["propagationPolicy"];
+    let policies = ["Foreground", "Background", "Orphan", "nil"];
+    if policy.is_string() && given["orphanDependents"].is_boolean() {
+        let detail = "orphanDependents and deletionPropagation cannot be both set";
+        causes.push(Cause::invalid("propagationPolicy", policy, detail));
+    }
+    if policy.is_string() && !policies[..3].iter().any(|p| policy == *p) {
+        causes.push(Cause::unsupported("propagationPolicy", policy, &policies));
+    }
+    let dry_run = &given["dryRun"];
+    if dry_run.as_array().is_some_and(|list| list.iter().any(|v| v != "All")) {
+        causes.push(Cause::unsupported("dryRun", dry_run, &["All"]));
+    }
+    causes
 }

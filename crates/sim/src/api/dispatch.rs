@@ -9,7 +9,7 @@ use serde_json::json;
 use super::request::{Place, Query, Target};
 use super::{Api, KUBERNETES, auth, body, create, delete, discovery, exec, list, log, openapi, read, respond, review};
 use super::{subresource, update, watch};
-use crate::store::Status;
+use crate::store::{Resource, Status};
 
 /// A request for objects, with what its answer depends on.
 pub(super) struct Call<'a> {
@@ -22,10 +22,11 @@ pub(super) struct Call<'a> {
 /// Answers any request.
 pub(super) async fn handle(State(api): State<Api>, request: Request<Body>) -> Response {
     let (mut parts, body) = request.into_parts();
-    if let Err(status) = auth::check(api.token.as_deref(), &parts.headers) {
+    let (path, known) = auth::path(api.token.as_deref(), parts.uri.path());
+    if !known && let Err(status) = auth::check(api.token.as_deref(), &parts.headers) {
         return respond::error(&status);
     }
-    let target = Target::of(parts.uri.path(), |r| api.served(r));
+    let target = Target::of(path, |r| api.served(r));
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     if matches!(target, Target::Objects(_)) {
         let (delay, fault) = api.faults.next(!matches!(parts.method, Method::GET | Method::HEAD));
@@ -43,7 +44,12 @@ pub(super) async fn handle(State(api): State<Api>, request: Request<Body>) -> Re
                 exec::handle(&api, &place, &query, &mut parts).await
             } else {
                 let call = Call { api: &api, place: &place, query: &query, headers: &parts.headers };
-                objects(&call, &parts.method, body).await
+                let mut answer = objects(&call, &parts.method, body).await.unwrap_or_else(|s| respond::error(&s));
+                if place.resource == Resource::Endpoints {
+                    let old = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+                    respond::warn(&mut answer, &[old.to_owned()]);
+                }
+                Ok(answer)
             }
         }
         Target::Review { group, plural } if parts.method == Method::POST => {
@@ -53,7 +59,8 @@ pub(super) async fn handle(State(api): State<Api>, request: Request<Body>) -> Re
         Target::Nowhere => return nowhere(),
         _ if !get => Err(Status::method_not_allowed()),
         Target::Root => Ok(discovery::root(&api)),
-        Target::Version => Ok(respond::json(200, &version())),
+        // Written for people, too.
+        Target::Version => Ok(respond::bytes(200, "application/json", format!("{:#}", version()))),
         Target::Health => Ok(respond::bytes(200, "text/plain; charset=utf-8", "ok")),
         Target::CoreVersions => Ok(discovery::core(&api, &parts.headers)),
         Target::Groups => Ok(discovery::groups(&api, &parts.headers)),
@@ -71,6 +78,10 @@ async fn objects(call: &Call<'_>, method: &Method, body: Body) -> Result<Respons
     if let Some(part) = place.subresource.as_deref()
         && part != "status"
     {
+        if place.resource.info().custom {
+            // The server of custom resources speaks of the object.
+            return Err(Status::not_found(place.resource.info(), place.name.as_deref().unwrap_or_default()));
+        }
         return match part {
             "log" if *method == Method::GET => log::get(call).await,
             _ => subresource::handle(call, part, method, body).await,
@@ -79,7 +90,9 @@ async fn objects(call: &Call<'_>, method: &Method, body: Body) -> Result<Respons
     let named = place.name.is_some();
     let status = place.subresource.is_some();
     if status && !place.resource.info().status {
-        return Err(Status::no_such_path());
+        let info = place.resource.info();
+        let name = place.name.as_deref().unwrap_or_default();
+        return Err(if info.custom { Status::not_found(info, name) } else { Status::no_such_path() });
     }
     match (method.as_str(), named) {
         ("GET", true) => read::get(call),

@@ -23,8 +23,23 @@ pub(super) fn to_new(event: Value) -> Value {
             (name.to_owned(), value)
         })
         .collect();
+    for key in ["reportingController", "reportingInstance"] {
+        if out.get(key).is_some_and(|v| v == "") {
+            out.remove(key);
+        }
+    }
     out.insert("apiVersion".into(), "events.k8s.io/v1".into());
     Value::Object(out)
+}
+
+/// As [`to_new`], in a list: there, items do not say what they are.
+pub(super) fn to_new_item(event: Value) -> Value {
+    let mut event = to_new(event);
+    if let Some(map) = event.as_object_mut() {
+        map.remove("apiVersion");
+        map.remove("kind");
+    }
+    event
 }
 
 /// A newer event as it is stored.

@@ -1,7 +1,7 @@
 //! Commands in containers, over WebSockets as `kubectl exec` opens them.
 
 use axum::extract::FromRequestParts;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use http::request::Parts;
 use serde_json::{Value, json};
@@ -72,7 +72,8 @@ async fn answer(
         Err(status) => status.to_value(),
     };
     socket.send(frame(ERROR, outcome.to_string().as_bytes())).await?;
-    socket.send(Message::Close(None)).await
+    // Without a code, clients take the end for a broken connection.
+    socket.send(Message::Close(Some(CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() }))).await
 }
 
 fn frame(channel: u8, bytes: &[u8]) -> Message {

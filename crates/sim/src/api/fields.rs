@@ -89,9 +89,10 @@ pub(super) fn check_kind(resource: Resource, object: &mut Value) -> Result<(), S
     let same_kind = kind.is_empty() || kind == info.kind;
     if !version.is_empty() && version != expected && same_kind {
         let number = version.rsplit('/').next().unwrap_or_default();
-        return Err(Status::bad_request(if info.custom {
-            format!("the API version in the data ({version}) does not match the expected API version ({expected})")
-        } else {
+        if info.custom {
+            return Err(other_version(object, &version, &expected));
+        }
+        return Err(Status::bad_request({
             format!(
                 "{} in version {number:?} cannot be handled as a {}: no kind {:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:110\"",
                 info.kind, info.kind, info.kind
@@ -100,9 +101,12 @@ pub(super) fn check_kind(resource: Resource, object: &mut Value) -> Result<(), S
     }
     if !same_kind {
         let number = info.version;
-        return Err(Status::bad_request(if info.custom {
-            format!("{kind} in version {number:?} cannot be handled as a {}: wrong kind", info.kind)
-        } else {
+        if info.custom {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let cause = Cause::invalid("kind", &kind.as_str().into(), &format!("must be {}", info.kind));
+            return Err(Status::invalid_kind(info.group, &kind, name, &[cause]));
+        }
+        return Err(Status::bad_request({
             let package = if info.group.is_empty() { "core" } else { info.group };
             format!(
                 "{kind} in version {number:?} cannot be handled as a {}: converting ({number}.{kind}) to ({package}.{}): unknown conversion",
@@ -115,6 +119,18 @@ pub(super) fn check_kind(resource: Resource, object: &mut Value) -> Result<(), S
         map.insert("apiVersion".into(), expected.into());
     }
     Ok(())
+}
+
+/// A custom resource of a version without a schema: nothing in it is known.
+fn other_version(object: &Value, given: &str, expected: &str) -> Status {
+    let keys = object.as_object().into_iter().flatten().map(|(key, _)| key);
+    let unknown = keys.filter(|k| !matches!(k.as_str(), "apiVersion" | "kind" | "metadata"));
+    Status {
+        warnings: unknown.map(|key| format!("unknown field {key:?}")).collect(),
+        ..Status::bad_request(format!(
+            "the API version in the data ({given}) does not match the expected API version ({expected})"
+        ))
+    }
 }
 
 /// Name and namespace of an object must be those of its path.

@@ -27,7 +27,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, Status> {
     let info = call.place.resource.info();
     match form {
         Form::Object if call.place.new_events => {
-            let items: Vec<Value> = page.objects.iter().map(|o| events::to_new(o.value())).collect();
+            let items: Vec<Value> = page.objects.iter().map(|o| events::to_new_item(o.value())).collect();
             let list = json!({
                 "kind": "EventList", "apiVersion": "events.k8s.io/v1", "metadata": page.metadata, "items": items,
             });
@@ -36,6 +36,8 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, Status> {
         Form::Object => Ok(stream_of(call.place.resource, page)),
         Form::Metadata => {
             let items: Vec<Value> = page.objects.iter().map(|o| partial(&o.value())).collect();
+            // Go's empty list is none.
+            let items = if items.is_empty() { Value::Null } else { items.into() };
             Ok(respond::json(
                 200,
                 &json!({
@@ -98,28 +100,35 @@ fn page(call: &Call<'_>) -> Result<Page, Status> {
     if let Some(version) = version {
         too_large(version, store.revision())?;
     }
+    // Pages are cut from everything: that nothing more is selected shows only on the next one.
+    let listed = if limit.is_some() { &Selection::all() } else { &selection };
     let (mut objects, revision) = match exact {
         Some(version) => {
-            let found = store.list_at(resource, namespace, &selection, version);
+            let found = store.list_at(resource, namespace, listed, version);
             (found.map_err(|status| expired(status, &token))?, version)
         }
-        None => store.list(resource, namespace, &selection),
+        None => store.list(resource, namespace, listed),
     };
     if let Some(token) = &token {
         objects.retain(|o| *key(o) >= *token.start.as_str());
     }
     let mut metadata = Map::new();
-    if let Some(limit) = limit
-        && objects.len() > limit
+    let end = limit.and_then(|limit| {
+        let selected = objects.iter().enumerate().filter(|(_, o)| selection.matches(&o.meta));
+        selected.map(|(at, _)| at + 1).nth(limit - 1)
+    });
+    if let Some(end) = end
+        && objects.len() > end
     {
-        let left = objects.len() - limit;
-        let next = objects.split_off(limit);
+        let left = objects.len() - end;
+        let next = objects.split_off(end);
         let start = next.first().map(key).unwrap_or_default();
         metadata.insert("continue".into(), Token { version: revision, start }.write().into());
         if selection.is_all() {
             metadata.insert("remainingItemCount".into(), left.into());
         }
     }
+    objects.retain(|o| selection.matches(&o.meta));
     metadata.insert("resourceVersion".into(), revision.to_string().into());
     Ok(Page { objects, metadata })
 }
@@ -206,9 +215,13 @@ fn expired(status: Status, token: &Option<Token>) -> Status {
 }
 
 /// The list as a stream of chunks: nothing is parsed, and nothing is held twice.
-fn stream_of(resource: Resource, page: Page) -> Response {
+fn stream_of(resource: Resource, mut page: Page) -> Response {
     const CHUNK: usize = 64 * 1024;
     let info = resource.info();
+    if info.custom {
+        // Custom resources' lists say so when there is no more.
+        page.metadata.entry("continue").or_insert_with(|| "".into());
+    }
     let head = format!(
         "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[",
         info.list_kind(),

@@ -8,9 +8,9 @@ use futures::stream;
 use super::dispatch::Call;
 use super::hooks::{Hooks, LogOptions};
 use super::respond;
-use crate::store::{Resource, Status, Stored, Subscription};
+use crate::store::{Cause, Resource, Status, Stored, Subscription};
 
-/// The container that is meant: the one that is named, the only one, or the annotated default.
+/// The container that is meant: the one that is named, or the only one.
 pub(super) fn container(pod: &Stored, named: &str) -> Result<String, Status> {
     let value = pod.value();
     let names = |list: &str| -> Vec<String> {
@@ -28,16 +28,11 @@ pub(super) fn container(pod: &Stored, named: &str) -> Result<String, Status> {
     if let [only] = containers.as_slice() {
         return Ok(only.clone());
     }
-    let default = value["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str();
-    if let Some(default) = default.filter(|d| containers.iter().any(|c| c == d)) {
-        return Ok(default.to_owned());
-    }
-    let mut message =
-        format!("a container name must be specified for pod {pod_name}, choose one of: [{}]", containers.join(" "));
-    if !inits.is_empty() {
-        message.push_str(&format!(" or one of the init containers: [{}]", inits.join(" ")));
-    }
-    Err(Status::bad_request(message))
+    let all: Vec<&str> = inits.iter().chain(&containers).map(String::as_str).collect();
+    Err(Status::bad_request(format!(
+        "a container name must be specified for pod {pod_name}, choose one of: [{}]",
+        all.join(" ")
+    )))
 }
 
 /// Whether a container has run; the text of the real server where it has not.
@@ -64,9 +59,23 @@ fn started(pod: &Stored, container: &str, previous: bool) -> Result<(), Status> 
     }
 }
 
-/// A log, whole or as it grows.
+/// What is asked of a log, or what is wrong with it.
 pub(super) fn read_options(call: &Call<'_>) -> Result<LogOptions, Status> {
     let query = call.query;
+    let mut causes = Vec::new();
+    for (key, least, detail) in [
+        ("tailLines", 0, "must be greater than or equal to 0"),
+        ("limitBytes", 1, "must be greater than 0"),
+        ("sinceSeconds", 1, "must be greater than 0"),
+    ] {
+        if let Some(number) = query.number(key)?.filter(|n| *n < least) {
+            causes.push(Cause::invalid(key, &number.into(), detail));
+        }
+    }
+    if !causes.is_empty() {
+        let name = call.place.name.as_deref().unwrap_or_default();
+        return Err(Status::invalid_kind("", "PodLogOptions", name, &causes));
+    }
     Ok(LogOptions {
         previous: query.flag("previous"),
         timestamps: query.flag("timestamps"),
@@ -84,8 +93,11 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Status> {
     let store = &call.api.store;
     let name = place.name.as_deref().unwrap_or_default();
     let pod = store.get(Resource::Pod, &place.namespace, name)?;
-    let container = container(&pod, call.query.text("container"))?;
     let options = read_options(call)?;
+    let container = container(&pod, call.query.text("container"))?;
+    if pod.meta.field("spec.nodeName").is_none_or(str::is_empty) {
+        return Ok(respond::bytes(204, "text/plain", ""));
+    }
     started(&pod, &container, options.previous)?;
     let text = call.api.hooks.log(&pod, &container, &options)?;
     let tail = call.query.number("tailLines")?.and_then(|n| usize::try_from(n).ok());

@@ -17,6 +17,7 @@ mod list;
 mod log;
 mod openapi;
 mod patch;
+mod protobuf;
 mod read;
 mod request;
 mod respond;

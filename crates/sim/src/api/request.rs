@@ -94,8 +94,12 @@ fn known_version(group: &str, version: &str, served: &impl Fn(Resource) -> bool)
 }
 
 fn objects(group: &str, version: &str, rest: &[&str], served: &impl Fn(Resource) -> bool) -> Target {
+    // Only groups of the server itself answer for what they do not have.
+    let own = group.is_empty()
+        || known_group(group, served) && !Resource::all().any(|r| r.info().custom && r.info().group == group);
+    let none = || if own { Target::NoResource } else { Target::Nowhere };
     if !known_version(group, version, served) {
-        return Target::Nowhere;
+        return none();
     }
     let new_events = group == "events.k8s.io";
     let find = |plural: &str| {
@@ -105,13 +109,13 @@ fn objects(group: &str, version: &str, rest: &[&str], served: &impl Fn(Resource)
         Resource::by_path(group, version, plural).filter(|r| served(*r))
     };
     let place = |plural: &str, namespace: &str, name: Option<&str>, subresource: Option<&str>| {
-        let Some(resource) = find(plural) else { return Target::NoResource };
+        let Some(resource) = find(plural) else { return none() };
         let info = resource.info();
         let scoped = info.namespaced != namespace.is_empty();
         // Across namespaces there are only lists.
         let across = info.namespaced && name.is_none();
         if !scoped && !across {
-            return Target::NoResource;
+            return none();
         }
         Target::Objects(Place {
             resource,
@@ -137,7 +141,7 @@ fn objects(group: &str, version: &str, rest: &[&str], served: &impl Fn(Resource)
         [plural] => place(plural, "", None, None),
         [plural, name] => place(plural, "", Some(name), None),
         [plural, name, part] => place(plural, "", Some(name), Some(part)),
-        _ => Target::NoResource,
+        _ => none(),
     }
 }
 
@@ -231,6 +235,8 @@ mod tests {
     #[case("/api/v1/pods/b", Target::NoResource)]
     #[case("/api/v1/nosuch", Target::NoResource)]
     #[case("/apis/nosuch.io/v1/things", Target::Nowhere)]
+    #[case("/apis/apps/v1beta1/deployments", Target::NoResource)]
+    #[case("/apis/cilium.io/v2/nosuch", Target::Nowhere)]
     #[case("/nosuch", Target::Nowhere)]
     fn paths_lead_where_kubernetes_leads_them(#[case] path: &str, #[case] expected: Target) {
         assert_eq!(Target::of(path, |_| true), expected);

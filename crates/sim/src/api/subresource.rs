@@ -69,7 +69,7 @@ async fn rescale(call: &Call<'_>, method: &Method, body: Body) -> Result<Respons
             ..Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
         })?;
         let bytes = body::read(body).await?;
-        let change = body::patch(&bytes, kind == PatchType::Apply)?;
+        let change = body::patch(&bytes, kind)?;
         patch::patched(kind, ("autoscaling/v1", "Scale"), &scale(&before), &change)?
     };
     let name = call.place.name.as_deref().unwrap_or_default();
@@ -92,7 +92,14 @@ async fn rescale(call: &Call<'_>, method: &Method, body: Body) -> Result<Respons
     let mut ownership = Ownership::read(&old);
     if !ownership.is_empty() {
         let manager = fields::manager(call, false);
-        ownership.update(call.place.resource, &old, &changed, &manager, &call.api.store.timestamp());
+        let mut seen = changed.clone();
+        if replicas == 0
+            && let Some(spec) = seen["spec"].as_object_mut()
+        {
+            // A scale of 0 has no such field, so that nobody owns it.
+            spec.remove("replicas");
+        }
+        ownership.update(call.place.resource, &old, &seen, &manager, &call.api.store.timestamp());
         ownership.write(&mut changed);
     }
     let options = WriteOptions { part: Part::Main, ..options };
@@ -153,9 +160,19 @@ async fn evict(call: &Call<'_>, body: Body) -> Result<Response, Status> {
     if named != &*pod.meta.name {
         return Err(Status::bad_request("name in URL does not match name in Eviction object"));
     }
-    allowed(call, &pod)?;
+    let dry = |list: Option<&Vec<Value>>| list.is_some_and(|l| l.iter().any(|v| v == "All"));
+    let dry_run = call.query.text("dryRun") == "All" || dry(eviction["deleteOptions"]["dryRun"].as_array());
+    let budget = allowed(call, &pod)?;
+    if dry_run {
+        return Ok(done());
+    }
     let store = &call.api.store;
     let now = store.timestamp();
+    if let Some(budget) = budget {
+        store.mutate(Resource::PodDisruptionBudget, &pod.meta.namespace, &budget.meta.name, |budget| {
+            spend(budget, &pod.meta.name, &now);
+        })?;
+    }
     let seconds = eviction["deleteOptions"]["gracePeriodSeconds"].as_i64();
     if !pod.meta.deleting {
         store.mutate(Resource::Pod, &pod.meta.namespace, &pod.meta.name, |pod| {
@@ -171,15 +188,40 @@ async fn evict(call: &Call<'_>, body: Body) -> Result<Response, Status> {
     Ok(done())
 }
 
-/// 429 where a disruption budget allows no more.
-fn allowed(call: &Call<'_>, pod: &Stored) -> Result<(), Status> {
+/// One disruption less.
+fn spend(budget: &mut Value, pod: &str, now: &str) {
+    let generation = budget["metadata"]["generation"].clone();
+    let status = &mut budget["status"];
+    let left = status["disruptionsAllowed"].as_i64().unwrap_or_default() - 1;
+    status["disruptionsAllowed"] = left.into();
+    if !status["disruptedPods"].is_object() {
+        status["disruptedPods"] = json!({});
+    }
+    status["disruptedPods"][pod] = now.into();
+    if left == 0 {
+        status["conditions"] = json!([{
+            "type": "DisruptionAllowed", "status": "False", "observedGeneration": generation, "lastTransitionTime": now,
+            "reason": "InsufficientPods", "message": "",
+        }]);
+    }
+}
+
+/// The disruption budget that an eviction is on, if there is one; 429 where it allows no more.
+fn allowed(call: &Call<'_>, pod: &Stored) -> Result<Option<Stored>, Status> {
+    // Who does not run is missed by nobody.
+    if pod.meta.deleting || matches!(pod.meta.field("status.phase"), Some("Pending" | "Succeeded" | "Failed")) {
+        return Ok(None);
+    }
     let (budgets, _) =
         call.api.store.list(Resource::PodDisruptionBudget, Some(&pod.meta.namespace), &crate::store::Selection::all());
     for budget in budgets {
         let value = budget.value();
         let labels = value["spec"]["selector"]["matchLabels"].as_object();
         let selects = labels.is_some_and(|l| l.iter().all(|(k, v)| pod.meta.label(k) == v.as_str()));
-        if selects && value["status"]["disruptionsAllowed"].as_i64().unwrap_or_default() == 0 {
+        if !selects {
+            continue;
+        }
+        if value["status"]["disruptionsAllowed"].as_i64().unwrap_or_default() == 0 {
             let name = &budget.meta.name;
             let status = &value["status"];
             return Err(Status {
@@ -198,8 +240,9 @@ fn allowed(call: &Call<'_>, pod: &Stored) -> Result<(), Status> {
                 )
             });
         }
+        return Ok(Some(budget));
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn finalize(call: &Call<'_>, body: Body) -> Result<Response, Status> {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::dispatch::{Call, object};
 use super::fields::{self, Strictness};
 use super::patch::{self, PatchType};
-use super::ssa::{Manager, Ownership};
+use super::schema::schemas;
+use super::ssa::{Manager, Ownership, blank};
 use super::{body, events};
 use crate::store::{Cause, Resource, Status, Stored, WriteOptions, defaults};
 
@@ -44,6 +45,24 @@ fn check_version(object: &Value) -> Result<(), Status> {
     Ok(())
 }
 
+/// A patch that makes something else than an object of the kind.
+fn undecodable(resource: Resource, patched: &Value, why: Status) -> Status {
+    // Of the complaint about an object that was sent, what follows the introduction.
+    let introduction = format!("cannot be handled as a {}: ", resource.info().kind);
+    let Some((_, detail)) = why.message.split_once(&introduction) else { return why };
+    Status::invalid_kind("", "", "", &[Cause::invalid("patch", &patched.to_string().into(), detail)])
+}
+
+/// A patch cannot give an object another identity. The rules for all objects and those of the kind both say so.
+fn check_uid(resource: Resource, new: &Value, before: &Stored) -> Result<(), Status> {
+    let uid = &new["metadata"]["uid"];
+    if uid.as_str().is_none_or(|uid| uid.is_empty() || *uid == *before.meta.uid) {
+        return Ok(());
+    }
+    let cause = Cause::invalid("metadata.uid", uid, "field is immutable");
+    Err(Status::invalid(resource.info(), &before.meta.name, &[cause.clone(), cause]))
+}
+
 /// Stores a decoded object in place of the old one; what changes is then its sender's.
 fn replace(call: &Call<'_>, before: Option<&Stored>, mut new: Value, options: WriteOptions) -> Result<Stored, Status> {
     let resource = call.place.resource;
@@ -51,7 +70,7 @@ fn replace(call: &Call<'_>, before: Option<&Stored>, mut new: Value, options: Wr
     let name = call.place.name.as_deref().unwrap_or_default();
     defaults(resource, &mut new);
     fields::validate(resource, &new)?;
-    let old = before.map_or_else(|| json!({}), |b| b.value());
+    let old = before.map_or_else(|| blank(resource), |b| b.value());
     let mut ownership = Ownership::read(&old);
     // An object whose fields nobody owns stays so until somebody applies.
     if before.is_none() || !ownership.is_empty() {
@@ -91,17 +110,19 @@ pub(super) async fn patch(call: &Call<'_>, body: Body) -> Result<Response, Statu
     let (options, strictness) = fields::options(call, "PatchOptions")?;
     check_options(call, kind)?;
     let bytes = body::read(body).await?;
-    let change = body::patch(&bytes, kind == PatchType::Apply)?;
+    let change = body::patch(&bytes, kind)?;
     if kind == PatchType::Apply {
         return apply(call, change, options, strictness);
     }
     let name = call.place.name.as_deref().unwrap_or_default();
     let before = call.api.store.get(resource, &call.place.namespace, name)?;
     let mut new = patch::apply(kind, resource, &before.value(), &change)?;
+    let whole = new.clone();
     fields::check_kind(resource, &mut new)?;
-    let warnings = fields::decode(resource, &mut new, strictness)?;
+    let warnings = fields::decode(resource, &mut new, strictness).map_err(|why| undecodable(resource, &whole, why))?;
     fields::check_place(call, &mut new)?;
     check_version(&new)?;
+    check_uid(resource, &new, &before)?;
     let stored = replace(call, Some(&before), new, options)?;
     fields::respond(call, 200, &stored, &warnings)
 }
@@ -128,6 +149,7 @@ fn apply(
     let store = &call.api.store;
     let name = call.place.name.as_deref().unwrap_or_default();
     check_config(resource, &config)?;
+    let given = config.clone();
     let warnings = fields::decode(resource, &mut config, strictness)?;
     fields::check_place(call, &mut config)?;
     let before = find(call);
@@ -142,7 +164,7 @@ fn apply(
     let mut ownership = Ownership::read(&live);
     if before.is_some() && ownership.is_empty() {
         let first = Manager { name: "before-first-apply".into(), apply: false, ..fields::manager(call, true) };
-        ownership.update(resource, &json!({}), &live, &first, &now);
+        ownership.update(resource, &blank(resource), &live, &first, &now);
     }
     let manager = fields::manager(call, true);
     let mut object = ownership.apply(resource, &live, &config, &manager, call.query.flag("force"), &now)?;
@@ -150,7 +172,7 @@ fn apply(
     defaults(resource, &mut object);
     fields::validate(resource, &object)?;
     if manager.name == "kubectl" && object["metadata"]["annotations"].get(LAST_APPLIED).is_some() {
-        object["metadata"]["annotations"][LAST_APPLIED] = last_applied(&config).into();
+        object["metadata"]["annotations"][LAST_APPLIED] = last_applied(&given).into();
     }
     ownership.write(&mut object);
     if before.is_none() {
@@ -167,6 +189,10 @@ fn check_config(resource: Resource, config: &Value) -> Result<(), Status> {
     let kind = config["kind"].as_str().unwrap_or_default();
     if kind.is_empty() {
         return Err(Status::bad_request(format!("error decoding YAML: Object 'Kind' is missing in '{config}'")));
+    }
+    if version != expected && schemas().root(version, kind).is_none() {
+        let (group, number) = version.split_once('/').unwrap_or(("", version));
+        return Err(Status::bad_request(format!("invalid object type: {group}/{number}, Kind={kind}")));
     }
     if version != expected {
         return Err(Status::bad_request(format!(

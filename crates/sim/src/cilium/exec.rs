@@ -144,9 +144,13 @@ fn ping(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
 }
 
 fn ip(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
+    let families = (!words.contains(&"-6"), !words.contains(&"-4"));
     let words: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with('-')).collect();
     match words.first() {
-        Some(object) if !object.is_empty() && "address".starts_with(object) => said(addresses(actors, local)),
+        Some(object) if !object.is_empty() && "address".starts_with(object) => {
+            let device = words.iter().skip(1).find(|word| !matches!(**word, "show" | "list" | "dev"));
+            said(chosen(&addresses(actors, local), families, device.copied()))
+        }
         Some(object) if !object.is_empty() && ("route".starts_with(object) || "link".starts_with(object)) => {
             let router = actors.agents.report(local.node()).and_then(|report| report.agent?.infra(Family::V4).router);
             match router {
@@ -160,6 +164,30 @@ fn ip(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
     }
 }
 
+/// What is shown of the links: those of a family (then without their own addresses), or one alone.
+fn chosen(all: &str, (v4, v6): (bool, bool), device: Option<&str>) -> String {
+    let mut out = String::new();
+    let (mut here, mut family) = (true, true);
+    for line in all.lines() {
+        if !line.starts_with(' ') {
+            let name = line.split(": ").nth(1).unwrap_or_default();
+            here = device.is_none_or(|device| name.split('@').next() == Some(device));
+            family = true;
+        } else if let Some(kind) = line.trim_start().split(' ').next().filter(|k| *k != "valid_lft") {
+            family = match kind {
+                "inet" => v4,
+                "inet6" => v6,
+                _ => v4 && v6,
+            };
+        }
+        if here && family {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
 fn addresses(actors: &Actors, local: &Local) -> String {
     let mut text = String::from(
         "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN qlen 1000\n    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n",
@@ -171,8 +199,9 @@ fn addresses(actors: &Actors, local: &Local) -> String {
         ));
         for (ip, prefix) in list {
             let family = if ip.is_ipv4() { "inet" } else { "inet6" };
+            let device = name.split('@').next().unwrap_or_default();
             text.push_str(&format!(
-                "    {family} {ip}/{prefix} scope global {name}\n       valid_lft forever preferred_lft forever\n"
+                "    {family} {ip}/{prefix} scope global {device}\n       valid_lft forever preferred_lft forever\n"
             ));
         }
     };

@@ -36,7 +36,6 @@ impl SimCluster {
     ///
     /// # Errors
     /// An unknown Cilium version, ranges that cannot be read, or flags that kube-controller-manager would not start with.
-    #[expect(clippy::result_large_err, reason = "the error of every cluster's interface")]
     pub fn boot(spec: &ClusterSpec, options: &SimOptions) -> Result<Self, ClusterError> {
         let release = release(&spec.cilium).map_err(|cause| fault("create", cause))?;
         let seed = options.seed ^ fold(&spec.scenario);
@@ -85,7 +84,6 @@ impl SimCluster {
     ///
     /// # Errors
     /// When there is nothing that could.
-    #[expect(clippy::result_large_err, reason = "the error of every cluster's interface")]
     pub fn go_wrong(&self, what: &events::Fault) -> Result<(), ClusterError> {
         let faults = &self.api.faults;
         let plan = faults.plan();

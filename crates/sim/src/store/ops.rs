@@ -324,7 +324,9 @@ impl Store {
                 return Err(Status::invalid(info, name, &causes));
             }
         }
-        if info.generation && strategy::spec_changed(resource, &old_value, &object) {
+        // A pod that is bound to its node is not a changed one.
+        let bound = resource == Resource::Pod && options.part == Part::Whole;
+        if info.generation && !bound && strategy::spec_changed(resource, &old_value, &object) {
             metadata_of(&mut object).insert("generation".into(), (old.meta.generation + 1).into());
         }
         if object == old_value {
@@ -333,7 +335,7 @@ impl Store {
         if options.dry_run {
             return Ok(dry(resource, object));
         }
-        let stored = self.commit(&mut state, resource, object);
+        let stored = self.commit(&mut state, &old, object);
         gc::run(&mut state, self.config(), now);
         Ok(stored)
     }
@@ -356,15 +358,17 @@ impl Store {
     }
 
     /// Puts a new version, or removes the object when it is being deleted and nothing holds it any more.
-    fn commit(&self, state: &mut State, resource: Resource, object: Value) -> Stored {
+    fn commit(&self, state: &mut State, old: &Stored, object: Value) -> Stored {
+        let resource = old.meta.resource;
         let metadata = &object["metadata"];
         let held = metadata["finalizers"].as_array().is_some_and(|f| !f.is_empty())
             || metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or_default() > 0
             || (resource == Resource::Namespace
                 && object["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
         if metadata["deletionTimestamp"].is_string() && !held {
-            let last = Stored::new(super::Object::new(resource, state.revision, object));
-            return state.take(&last);
+            // Who removed the last hold sees the object without it, its watchers as it was before.
+            state.take(old);
+            return Stored::new(super::Object::new(resource, state.revision, object));
         }
         state.put(resource, object)
     }

@@ -69,7 +69,14 @@ impl Store {
         };
         check(&old, options)?;
         if options.dry_run {
-            return Ok(Deleted::Gone(old));
+            let Marked { value, gone, .. } = mark(&old, options, now);
+            return Ok(match value {
+                Some(value) => {
+                    let shown = Stored::new(super::Object::new(resource, old.meta.resource_version, value));
+                    if gone { Deleted::Gone(shown) } else { Deleted::Pending(shown) }
+                }
+                None => Deleted::Gone(old),
+            });
         }
         let deleted = delete(&mut state, &old, options, now);
         gc::run(&mut state, self.config(), now);
@@ -115,14 +122,36 @@ fn precondition(info: &ResourceInfo, name: &str, why: &str) -> Status {
 
 /// Marks or removes an object that is there.
 pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, now: Timestamp) -> Deleted {
+    let Marked { value, changed, gone } = mark(old, options, now);
+    let stored = match value {
+        Some(value) if changed => state.put(old.meta.resource, value),
+        _ => old.clone(),
+    };
+    if gone {
+        return Deleted::Gone(state.take(&stored));
+    }
+    state.work.push_back(Work::Marked(stored.clone()));
+    Deleted::Pending(stored)
+}
+
+/// What a delete makes of an object.
+struct Marked {
+    /// The object as it is being deleted; `None` where it goes unmarked.
+    value: Option<Value>,
+    changed: bool,
+    /// Whether nothing holds it.
+    gone: bool,
+}
+
+fn mark(old: &Stored, options: &DeleteOptions, now: Timestamp) -> Marked {
     let resource = old.meta.resource;
     let mut value = old.value();
     let grace = grace(resource, &value, options);
     let finalizers = finalizers(&value, options.propagation);
-    let held = !finalizers.is_empty() || resource == Resource::Namespace;
+    let gone = grace == 0 && finalizers.is_empty() && resource != Resource::Namespace;
     // Only pods are told that they end before they are gone.
-    if grace == 0 && !held && resource != Resource::Pod {
-        return Deleted::Gone(state.take(old));
+    if gone && resource != Resource::Pod {
+        return Marked { value: None, changed: false, gone };
     }
     let before = value.clone();
     let metadata = metadata_of(&mut value);
@@ -145,12 +174,7 @@ pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, n
     if resource == Resource::Namespace {
         value["status"]["phase"] = "Terminating".into();
     }
-    let stored = if value == before { old.clone() } else { state.put(resource, value) };
-    if grace == 0 && !held {
-        return Deleted::Gone(state.take(&stored));
-    }
-    state.work.push_back(Work::Marked(stored.clone()));
-    Deleted::Pending(stored)
+    Marked { changed: value != before, value: Some(value), gone }
 }
 
 /// When the grace is over. Shortened grace counts from the first delete.
@@ -172,7 +196,9 @@ fn grace(resource: Resource, pod: &Value, options: &DeleteOptions) -> i64 {
         return 0;
     }
     let own = || pod["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30);
-    options.grace_seconds.unwrap_or_else(own).max(0)
+    let seconds = options.grace_seconds.unwrap_or_else(own);
+    // Less than none is the shortest there is.
+    if seconds < 0 { 1 } else { seconds }
 }
 
 fn finalizers(object: &Value, propagation: Option<Propagation>) -> Vec<Value> {
@@ -201,8 +227,8 @@ pub(super) fn release(state: &mut State, _config: &StoreConfig, object: &Stored,
     }
     let grace = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or_default();
     if list.is_empty() && grace == 0 {
-        let last = Stored::new(super::Object::new(object.meta.resource, state.revision, value));
-        state.take(&last);
+        // Its watchers see it as it was before.
+        state.take(object);
     } else {
         state.put(object.meta.resource, value);
     }

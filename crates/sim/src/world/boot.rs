@@ -24,7 +24,11 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
         "default",
         json!({
             "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
-            "spec": {"ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}], "type": "ClusterIP"},
+            "spec": {
+                "clusterIP": service_address(shape, 1),
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+                "type": "ClusterIP",
+            },
         }),
     );
     create(
@@ -37,6 +41,7 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
                 "labels": {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"},
             },
             "spec": {
+                "clusterIP": service_address(shape, 10),
                 "ports": [
                     {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
                     {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
@@ -69,6 +74,12 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
     );
     create(cx, Resource::DaemonSet, "kube-system", kube_proxy(shape));
     create(cx, Resource::Deployment, "kube-system", coredns());
+}
+
+/// An address that kubeadm gives by its place in the cluster's first range for Services.
+fn service_address(shape: &Shape, place: u8) -> Option<String> {
+    let first = shape.service_subnet.split(',').next()?.trim().parse::<ipnet::IpNet>().ok()?;
+    first.hosts().nth(usize::from(place) - usize::from(first.addr().is_ipv4())).map(|ip| ip.to_string())
 }
 
 fn kube_proxy(shape: &Shape) -> Value {

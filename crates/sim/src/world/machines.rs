@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::pace::NODE_GRACE;
 use super::{Context, Key, Name, Shape, Task};
 use crate::controllers::scheduler::set_condition;
-use crate::store::{Resource, WriteOptions};
+use crate::store::{Resource, Stored, WriteOptions};
 
 /// What the Node says while no CNI plugin is configured.
 const NO_NETWORK: &str = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized";
@@ -126,6 +126,7 @@ impl Machines {
 
     /// The kubelet registers its Node, or finds it there and brings its status up to date.
     pub(crate) fn register(&mut self, cx: &mut Context, name: &Name, networked: bool) {
+        let alone = self.by_name.len() == 1;
         let Some(machine) = self.by_name.get_mut(name) else { return };
         machine.joined = true;
         let status = status(cx, name, machine, &self.version, networked);
@@ -143,13 +144,16 @@ impl Machines {
             return;
         }
         let node = json!({
-            "metadata": {"name": **name, "labels": labels(name, machine), "annotations": annotations(machine)},
-            "spec": spec(name, machine),
+            "metadata": {"name": **name, "labels": labels(name, machine, alone), "annotations": annotations(machine)},
+            "spec": spec(name, machine, alone),
             "status": status,
         });
         let options = WriteOptions { part: crate::store::Part::Whole, dry_run: false };
         // A Node of that name cannot be there: it was looked for just now.
-        let _ = cx.store.create(Resource::Node, "", node, &options);
+        let created = cx.store.create(Resource::Node, "", node, &options);
+        if let Ok(node) = created {
+            let _ = cx.store.create(Resource::Lease, LEASES, lease(cx, &node), &WriteOptions::default());
+        }
     }
 
     /// A CNI plugin is configured: the Node is ready.
@@ -177,7 +181,26 @@ impl Machines {
     }
 }
 
-fn labels(name: &Name, machine: &Machine) -> Value {
+/// Where kubelets say that they are alive.
+const LEASES: &str = "kube-node-lease";
+
+/// A Node's lease, as its kubelet takes it. It is not renewed: nobody looks at it but people.
+fn lease(cx: &Context, node: &Stored) -> Value {
+    let name = &*node.meta.name;
+    json!({
+        "metadata": {
+            "name": name,
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": &*node.meta.uid}],
+        },
+        "spec": {
+            "holderIdentity": name,
+            "leaseDurationSeconds": 40,
+            "renewTime": format!("{:.6}", cx.store.now()),
+        },
+    })
+}
+
+fn labels(name: &Name, machine: &Machine, alone: bool) -> Value {
     let mut labels = json!({
         "beta.kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux",
@@ -187,6 +210,9 @@ fn labels(name: &Name, machine: &Machine) -> Value {
     });
     if machine.control_plane {
         labels["node-role.kubernetes.io/control-plane"] = "".into();
+    }
+    // kind lets a cluster of one node be used like any other.
+    if machine.control_plane && !alone {
         labels["node.kubernetes.io/exclude-from-external-load-balancers"] = "".into();
     }
     labels
@@ -201,11 +227,11 @@ fn annotations(machine: &Machine) -> Value {
     })
 }
 
-fn spec(name: &Name, machine: &Machine) -> Value {
+fn spec(name: &Name, machine: &Machine, alone: bool) -> Value {
     let cluster = name.rsplit_once("-control-plane").or_else(|| name.rsplit_once("-worker")).map_or("", |(one, _)| one);
     let mut spec = json!({"providerID": format!("kind://docker/{cluster}/{name}")});
     let mut taints = vec![json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})];
-    if machine.control_plane {
+    if machine.control_plane && !alone {
         taints.insert(0, json!({"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}));
     }
     spec["taints"] = taints.into();

@@ -3,8 +3,9 @@
 //! `cases/*.yaml` hold the requests, `golden/*.json` what a real server answered. A golden transcript is never edited by hand:
 //! where the two differ, the simulation is wrong.
 //!
-//! The real server is a kind cluster of one cordoned node (no pod of a case may find a place by itself) with Cilium 1.19, the
-//! control plane's controllers running: cases wait for what these do, or do not look at it.
+//! This is a contract of servers, not of controllers. The real server is prepared by `real-server`: a kind cluster whose Cilium has
+//! registered its CustomResourceDefinitions, without a scheduler and with only those controllers that the store has, too (garbage
+//! collection, namespaces and what is put into them).
 
 mod case;
 mod normal;
@@ -54,6 +55,8 @@ fn simulated() -> kube::Client {
     for crd in cilium_crds() {
         create(Resource::CustomResourceDefinition, crd);
     }
+    // The oldest revisions of a real server are forgotten as well.
+    store.compact(Resource::CiliumNode);
     kube::Client::new(router(Api::new(store)), "default")
 }
 

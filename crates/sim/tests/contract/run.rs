@@ -144,11 +144,17 @@ async fn send(
     let bytes = response.into_body().collect_bytes().await.unwrap_or_else(|why| panic!("{method} {path}: {why}"));
     let text = String::from_utf8_lossy(&bytes);
     let body = if path.contains("watch=1") && status == 200 {
-        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|e| !idle(e)).collect()
     } else {
         serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.into_owned()))
     };
     Answer { status, warnings, body }
+}
+
+/// A bookmark that only says how late it is comes when the server likes.
+fn idle(event: &Value) -> bool {
+    let ends = event.pointer("/object/metadata/annotations/k8s.io~1initial-events-end");
+    event["type"] == "BOOKMARK" && ends.is_none()
 }
 
 fn entry(step: &Step, answer: Answer, normal: &mut Normal) -> Value {

@@ -1,15 +1,15 @@
 //! `e2e`.
 
 mod seeds;
+mod simulated;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use engine::{Emitter, Keep, Plan, RunOptions, Stop};
-use events::ClusterKind;
+use events::{ClusterKind, Event};
 use report::{AtEnd, Console, Format, Look, Reporter, Surroundings, ndjson};
-use scenario::Severity;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{E2e, KeepChoice};
@@ -19,11 +19,7 @@ use crate::{project, select, signals};
 
 pub(crate) fn run(args: E2e) -> Result<u8> {
     let read = select::read(&args.selection)?;
-    super::lint::complain(&read.problems);
-    let errors = read.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    if errors > 0 {
-        return Err(BadInput(format!("{errors} errors in scenario files; no cluster was touched")).into());
-    }
+    super::lint::refuse(&read.problems)?;
     let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
     let chosen = threads.block_on(provider::choose(&args))?;
     let plans = read
@@ -45,14 +41,29 @@ pub(crate) fn run(args: E2e) -> Result<u8> {
     if let Some(count) = args.sim.seeds {
         return seeds::run(&args, &chosen, &plans, count);
     }
-    // A simulated cluster lives in one thread and in virtual time.
-    let runtime = match chosen.kind {
-        ClusterKind::Sim => sim::runtime(true).context("start the runtime")?,
-        ClusterKind::Kind | ClusterKind::Existing => threads,
+    let code = match chosen.kind {
+        ClusterKind::Sim => simulated(&args, &chosen, &plans, &threads),
+        ClusterKind::Kind | ClusterKind::Existing => threads.block_on(go(&args, &chosen, &plans)),
     };
-    let code = runtime.block_on(go(&args, &chosen, &plans));
-    end(runtime);
+    end(threads);
     code
+}
+
+/// Runs everything on simulated clusters and answers what was told, without a word on the terminal.
+pub(crate) fn simulate(args: &E2e, plans: &[Plan]) -> Result<Vec<Event>> {
+    let threads = Builder::new_multi_thread().worker_threads(1).enable_all().build().context("start the runtime")?;
+    let chosen = threads.block_on(provider::choose(args))?;
+    let stop = Stop::default();
+    threads.block_on(async { signals::listen_quietly(&stop) }).context("listen for signals")?;
+    // Runs need a folder; what they tell is in memory.
+    let dir = project::short_root().join(format!("target/e2e/simulated-{}", std::process::id()));
+    let mut heard = Vec::new();
+    let mut tell = |event: &Event| heard.push(event.clone());
+    let all = simulated::processors();
+    let done = simulated::run(args, &chosen, plans, (chosen.sim.seed, &dir), &stop, all, &mut tell);
+    fs_err::remove_dir_all(&dir).with_context(|| format!("remove folder {dir}"))?;
+    end(threads);
+    done.map(|_| heard)
 }
 
 /// What still runs (readers of a dead connection) must not hold the process.
@@ -75,15 +86,32 @@ async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan]) -> Result<u8> {
     let code = engine::run(plans, &*provider, &options, &emitter, &stop, events::exit::code).await;
     drop(emitter);
     if let Some(reporter) = Arc::into_inner(reporter) {
-        let reporter = reporter.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Err(errors) = reporter.finish() {
-            for error in errors {
-                eprintln!("warning: {error}");
-            }
+        finish(reporter.into_inner().unwrap_or_else(PoisonError::into_inner), &dir);
+    }
+    Ok(code)
+}
+
+/// The same on simulated clusters. `listener` hears signals: the runtimes of the scenarios come and go.
+fn simulated(args: &E2e, chosen: &Chosen, plans: &[Plan], listener: &Runtime) -> Result<u8> {
+    let (_, dir) = run_dir(args)?;
+    let stop = Stop::default();
+    listener.block_on(async { signals::listen(&stop) }).context("listen for signals")?;
+    let mut reporter = reporter(&dir)?;
+    let mut tell = |event: &Event| reporter.event(event);
+    let all = simulated::processors();
+    let code = simulated::run(args, chosen, plans, (chosen.sim.seed, &dir), &stop, all, &mut tell)?;
+    finish(reporter, &dir);
+    Ok(code)
+}
+
+/// Writes what is written at the end, and says where everything is.
+fn finish(reporter: Reporter, dir: &Utf8Path) {
+    if let Err(errors) = reporter.finish() {
+        for error in errors {
+            eprintln!("warning: {error}");
         }
     }
     println!("reports: {dir}");
-    Ok(code)
 }
 
 /// An id for this run, and its folder, made.
@@ -116,6 +144,7 @@ fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, seed: u64) ->
         settle: args.settle,
     }
 }
+
 fn reporter(dir: &Utf8Path) -> Result<Reporter> {
     let look = Look::suiting(&Surroundings::of_stdout());
     let recorder = ndjson::Recorder::create(&dir.join(ndjson::FILE_NAME)).context("create events.ndjson")?;

@@ -1,18 +1,16 @@
 //! `e2e --seeds N`: the same scenarios under many orders of everything that real life leaves open. One that depends on luck shows itself.
 
 use std::io::Write as _;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use engine::{Emitter, Plan, Stop, StopLevel};
+use engine::{Plan, Stop, StopLevel};
 use events::{Event, EventKind, Outcome, Tally};
 use serde_json::json;
-use sim::{SimOptions, SimProvider};
 
-use super::{end, options, run_dir};
+use super::{end, run_dir, simulated};
 use crate::cli::E2e;
 use crate::provider::Chosen;
 use crate::signals;
@@ -52,9 +50,8 @@ pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Re
             }
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     std::thread::scope(|scope| {
-        let hands: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let hands: Vec<_> = (0..simulated::processors()).map(|_| scope.spawn(work)).collect();
         hands
             .into_iter()
             .try_for_each(|hand| hand.join().map_err(|_| anyhow::anyhow!("a thread of the run panicked"))?)
@@ -65,12 +62,7 @@ pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Re
     all.sort_by_key(|seeded| seeded.seed);
     let mut tally = Tally::default();
     for seeded in &all {
-        let one = seeded.tally;
-        tally.passed += one.passed;
-        tally.failed += one.failed;
-        tally.error += one.error;
-        tally.skipped += one.skipped;
-        tally.interrupted += one.interrupted;
+        tally.join(&seeded.tally);
     }
     let bad: Vec<_> = all
         .iter()
@@ -110,21 +102,10 @@ pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Re
 
 /// Runs everything under one seed. Only a seed under which something did not pass leaves its events.
 fn one(args: &E2e, chosen: &Chosen, plans: &[Plan], seed: u64, dir: &Utf8Path, stop: &Stop) -> Result<Seeded> {
-    let runtime = sim::runtime(true).context("start the runtime")?;
     let dir = dir.join(format!("seed{seed}"));
-    super::private_dir(&dir)?;
-    let heard = Arc::new(Mutex::new(Vec::<Event>::new()));
-    let sink = heard.clone();
-    runtime.block_on(async {
-        let emitter = Emitter::new(Box::new(move |event| {
-            sink.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
-        }));
-        let provider = SimProvider::new(SimOptions { seed, ..chosen.sim.clone() });
-        let options = options(args, chosen, "", &dir, seed);
-        engine::run(plans, &provider, &options, &emitter, stop, events::exit::code).await
-    });
-    end(runtime);
-    let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut heard = Vec::new();
+    let mut tell = |event: &Event| heard.push(event.clone());
+    simulated::run(args, chosen, plans, (seed, &dir), stop, 1, &mut tell)?;
     let mut seeded = Seeded { seed, tally: Tally::default(), bad: Vec::new() };
     let mut reason = None;
     for event in &heard {

@@ -2,6 +2,7 @@
 
 mod strategic;
 
+use json_patch::{AddOperation, PatchOperation};
 use serde_json::Value;
 
 use super::schema::schemas;
@@ -60,8 +61,20 @@ fn json(object: &Value, patch: &Value) -> Result<Value, Status> {
     let operations: json_patch::Patch = serde_json::from_value(patch.clone())
         .map_err(|why| Status::bad_request(format!("error decoding patch: {why}")))?;
     let mut object = object.clone();
-    match json_patch::patch(&mut object, &operations) {
-        Ok(()) => Ok(object),
-        Err(_) => Err(Status::new(422, "Invalid", "the server rejected our request due to an error in our request")),
+    for operation in operations.0 {
+        // Kubernetes replaces what is not there, too: it is then new.
+        let operation = match operation {
+            PatchOperation::Replace(replace) if object.pointer(replace.path.as_str()).is_none() => {
+                PatchOperation::Add(AddOperation { path: replace.path, value: replace.value })
+            }
+            other => other,
+        };
+        if json_patch::patch(&mut object, &[operation]).is_err() {
+            return Err(Status {
+                details: Some(serde_json::json!({})),
+                ..Status::new(422, "Invalid", "the server rejected our request due to an error in our request")
+            });
+        }
     }
+    Ok(object)
 }

@@ -141,10 +141,8 @@ fn lists(
             out
         }
     };
-    Ok(match order {
-        Some(order) => ordered(merged, old, order, strategy.key.as_deref()),
-        None => merged,
-    })
+    // The patch's own order counts where no other is given.
+    Ok(ordered(merged, old, order.map_or(new, Vec::as_slice), strategy.key.as_deref()))
 }
 
 fn keyed(items: Option<TypeId>, old: &[Value], new: &[Value], key: &str) -> Result<Vec<Value>, Status> {

@@ -22,7 +22,7 @@ fn decode_as(api_version: &str, kind: &str, custom: bool, object: &mut Value) ->
     let schemas = schemas();
     let Some(root) = schemas.root(api_version, kind) else { return Ok(Decoded::default()) };
     let mut walk = Walk { schemas, custom, unknown: Vec::new() };
-    walk.value(root, object, "", "", "").map_err(|why| {
+    walk.value(root, object, Place::default(), "").map_err(|why| {
         let version = api_version.rsplit('/').next().unwrap_or_default();
         Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"))
     })?;
@@ -35,15 +35,23 @@ struct Walk<'a> {
     unknown: Vec<String>,
 }
 
+/// Where a value stands: with everything, and as Go names it, without places in lists and keys of maps.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place<'a> {
+    path: &'a str,
+    go: &'a str,
+}
+
 impl Walk<'_> {
     /// `owner` is Go's struct around this place.
-    fn value(&mut self, id: TypeId, value: &mut Value, path: &str, owner: &str, key: &str) -> Result<(), String> {
+    fn value(&mut self, id: TypeId, value: &mut Value, at: Place<'_>, owner: &str) -> Result<(), String> {
+        let path = at.path;
         let of = self.schemas.get(id);
         // Custom resources' own types are checked against their schema, with its texts; metadata is typed for all.
         let typed = !self.custom || path.starts_with("metadata");
         if typed {
             coerce(of, value);
-            mismatch(of, value, path, owner, key)?;
+            mismatch(of, value, at.go, owner)?;
         }
         match value {
             Value::Object(map) => {
@@ -71,8 +79,9 @@ impl Walk<'_> {
                         continue;
                     }
                     let name = if of.name.is_empty() { owner } else { of.name.as_str() };
-                    self.value(child_type, child, &here, name, key)?;
                     let declared = of.fields.contains_key(key);
+                    let go = if declared { join(at.go, key) } else { at.go.to_owned() };
+                    self.value(child_type, child, Place { path: &here, go: &go }, name)?;
                     if typed && declared && omitted(of, key, inner, child) {
                         gone.push(key.clone());
                     }
@@ -83,8 +92,8 @@ impl Walk<'_> {
             }
             Value::Array(list) => {
                 let Some(items) = of.items else { return Ok(()) };
-                for (at, item) in list.iter_mut().enumerate() {
-                    self.value(items, item, &format!("{path}[{at}]"), owner, key)?;
+                for (index, item) in list.iter_mut().enumerate() {
+                    self.value(items, item, Place { path: &format!("{path}[{index}]"), go: at.go }, owner)?;
                 }
             }
             _ => {}
@@ -113,7 +122,7 @@ fn coerce(of: &Type, value: &mut Value) {
     }
 }
 
-fn mismatch(of: &Type, value: &Value, path: &str, owner: &str, _key: &str) -> Result<(), String> {
+fn mismatch(of: &Type, value: &Value, path: &str, owner: &str) -> Result<(), String> {
     let fits = match (of.kind, value) {
         (_, Value::Null) | (Kind::Any, _) => true,
         (Kind::Object, v) => v.is_object(),
@@ -135,23 +144,7 @@ fn mismatch(of: &Type, value: &Value, path: &str, owner: &str, _key: &str) -> Re
         Value::Object(_) => "object".to_owned(),
         Value::Null => "null".to_owned(),
     };
-    let path: String = strip_indices(path);
     Err(format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {}", go_type(of)))
-}
-
-/// Go names fields without the place in a list.
-fn strip_indices(path: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for c in path.chars() {
-        match c {
-            '[' => inside = true,
-            ']' => inside = false,
-            c if !inside => out.push(c),
-            _ => {}
-        }
-    }
-    out
 }
 
 fn go_type(of: &Type) -> String {

@@ -39,16 +39,16 @@ fn walk(id: TypeId, value: &Value, path: &str, causes: &mut Vec<Cause>) {
     checks(of, value, path, causes);
     match value {
         Value::Object(map) => {
+            for (key, child) in map {
+                if let Some(child_type) = of.child(key) {
+                    walk(child_type, child, &join(path, key), causes);
+                }
+            }
             for key in &of.required {
                 // Names of the root's own are checked elsewhere.
                 let elsewhere = path.is_empty() && key == "metadata";
                 if !map.contains_key(key) && !elsewhere {
                     causes.push(Cause::required(join(path, key), ""));
-                }
-            }
-            for (key, child) in map {
-                if let Some(child_type) = of.child(key) {
-                    walk(child_type, child, &join(path, key), causes);
                 }
             }
         }
@@ -140,6 +140,6 @@ fn format_check(format: &str, text: &str, value: &Value, path: &str, causes: &mu
         _ => true,
     };
     if !good {
-        causes.push(Cause::invalid(path, value, &format!("{path} in body must be of type {format}: {text:?}")));
+        causes.push(Cause::type_invalid(path, value, &format!("{path} in body must be of type {format}: {text:?}")));
     }
 }

@@ -59,6 +59,7 @@ impl Ownership {
         entries.sort_by(|(a, x), (b, y)| {
             b.apply
                 .cmp(&a.apply)
+                .then_with(|| x.time.is_none().cmp(&y.time.is_none()))
                 .then_with(|| x.time.cmp(&y.time))
                 .then_with(|| a.name.cmp(&b.name))
                 .then_with(|| a.cmp(b))
@@ -90,7 +91,7 @@ impl Ownership {
         }
     }
 
-    /// Records that `manager` made `new` out of `old` (an empty object on a create).
+    /// Records that `manager` made `new` out of `old` (on a create, [`super::blank`]).
     pub(crate) fn update(&mut self, resource: Resource, old: &Value, new: &Value, manager: &Manager, time: &str) {
         let root = schemas().of(resource);
         let (old, new) = (bare(old), bare(new));
@@ -103,7 +104,10 @@ impl Ownership {
         if !mine.is_empty() {
             let entry = self.0.entry(manager.clone()).or_insert_with(|| Entry { fields: Fields::new(), time: None });
             entry.fields.extend(mine);
-            entry.time = Some(time.to_owned());
+            // The real server loses the time on the way from the scale to the object.
+            if manager.subresource != "scale" {
+                entry.time = Some(time.to_owned());
+            }
         }
         self.0.retain(|_, e| !e.fields.is_empty());
     }

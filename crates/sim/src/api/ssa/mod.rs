@@ -2,8 +2,10 @@
 //!
 //! The rules are those of sigs.k8s.io/structured-merge-diff, over flat sets of field paths.
 
+mod blank;
 mod fields;
 mod managers;
 mod typed;
 
+pub(crate) use blank::blank;
 pub(crate) use managers::{Manager, Ownership};

@@ -121,7 +121,9 @@ fn walk(of: Option<TypeId>, old: Option<&Value>, new: Option<&Value>, path: &mut
         Some(Value::Array(l)) => l.is_empty(),
         Some(_) => false,
     };
-    let same_form = old.is_none_or(|o| o.is_object() == sample.is_object() && o.is_array() == sample.is_array());
+    // Null has any form.
+    let same_form =
+        old.is_none_or(|o| o.is_null() || o.is_object() == sample.is_object() && o.is_array() == sample.is_array());
     match shape(of, sample) {
         Shape::Map(t) if same_form && !(empty(old) && empty(new)) => {
             let none = Map::new();

@@ -141,6 +141,8 @@ impl Operators {
             return;
         }
         self.leader = None;
+        // What this process had asked itself to do is not done any more.
+        self.dirty_asked = false;
         self.unmanaged.stop();
         let key = Key::new(cilium::components::NAMESPACE, cilium::components::OPERATOR_LEASE);
         if orderly {

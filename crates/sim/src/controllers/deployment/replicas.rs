@@ -53,7 +53,6 @@ pub(super) fn current(cx: &mut Context, deployment: &Stored, value: &Value, sets
         },
         "spec": {
             "replicas": replicas,
-            "minReadySeconds": value["spec"]["minReadySeconds"].as_u64().unwrap_or_default(),
             "selector": selector,
             "template": pod_template,
         },
@@ -99,7 +98,9 @@ fn number(cx: &mut Context, deployment: &Stored, value: &Value, set: &str, revis
         for name in [REVISION, DESIRED, MOST] {
             set["metadata"]["annotations"][name] = annotations[name].clone();
         }
-        set["spec"]["minReadySeconds"] = least.into();
+        if least > 0 || set["spec"]["minReadySeconds"].is_number() {
+            set["spec"]["minReadySeconds"] = least.into();
+        }
     });
     if value["metadata"]["annotations"][REVISION].as_str() != Some(&revision.to_string()) {
         let key = Key::of(deployment);

@@ -218,7 +218,11 @@ impl Kubelets {
         };
         self.note(cx, uid, "Killing", |container| format!("Stopping container {}", container.name));
         let Some(local) = self.pods.get(uid) else { return };
-        let life = local.life;
+        let (life, node) = (local.life, local.node.clone());
+        // An agent closes its API first of all: whoever wants an address from then on waits for its successor.
+        if running && local.view.program() == Program::Agent {
+            cx.signals.push_back(Signal::Stopped { pod: uid.clone(), node, program: Program::Agent });
+        }
         cx.timers.after(wait, Task::Pod(uid.clone(), life, PodStep::Gone));
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::defaults::set;
+use super::defaults::{condition_times, set};
 use super::pod;
 
 fn template(object: &mut Value) {
@@ -22,6 +22,7 @@ pub(super) fn deployment(object: &mut Value) {
     set(object, "/spec/revisionHistoryLimit", || 10.into());
     set(object, "/spec/progressDeadlineSeconds", || 600.into());
     set(object, "/status", || json!({}));
+    condition_times(object, &["lastUpdateTime", "lastTransitionTime"]);
 }
 
 pub(super) fn replica_set(object: &mut Value) {

@@ -6,6 +6,9 @@ use super::service;
 use crate::store::names;
 use crate::store::{Cause, Resource};
 
+/// 1 MiB in a ConfigMap or Secret.
+const MAX_DATA: usize = 1024 * 1024;
+
 /// Faults of an object beside its metadata.
 pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
     match resource {
@@ -14,12 +17,20 @@ pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) 
         Resource::Service => service::validate(object, old),
         Resource::ConfigMap | Resource::Secret => immutable(resource, object, old),
         Resource::Node => node(object, old),
+        Resource::ControllerRevision if object["data"].is_null() => vec![Cause::required("data", "data is mandatory")],
         _ => Vec::new(),
     }
 }
 
 fn immutable(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
     let mut causes = Vec::new();
+    let size = ["data", "binaryData"].iter().flat_map(|part| object[*part].as_object().into_iter().flatten());
+    // Secrets' values are counted as they are, not as they are written.
+    let length = |text: &str| if resource == Resource::Secret { text.len() / 4 * 3 } else { text.len() };
+    let size: usize = size.map(|(_, value)| length(value.as_str().unwrap_or_default())).sum();
+    if size > MAX_DATA {
+        causes.push(Cause::too_long(if resource == Resource::Secret { "data" } else { "[]" }, MAX_DATA));
+    }
     for part in ["data", "binaryData"] {
         for (key, _) in object[part].as_object().into_iter().flatten() {
             let valid = !key.is_empty()
@@ -85,13 +96,19 @@ fn workload(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Caus
     let labels = &spec["template"]["metadata"]["labels"];
     // No selector selects nothing, an empty one everything.
     let fits = !selector.is_null()
-        && selector["matchLabels"].as_object().is_none_or(|wanted| wanted.iter().all(|(k, v)| labels.get(k) == Some(v)));
+        && selector["matchLabels"]
+            .as_object()
+            .is_none_or(|wanted| wanted.iter().all(|(k, v)| labels.get(k) == Some(v)));
     if !fits {
         let labels = if labels.is_null() { serde_json::json!({}) } else { labels.clone() };
         let detail = "`selector` does not match template `labels`";
         causes.push(Cause::invalid("spec.template.metadata.labels", &labels, detail));
     }
     pod_spec(&spec["template"]["spec"], "spec.template.spec", &mut causes);
+    if spec["strategy"]["type"] == "Recreate" && spec["strategy"]["rollingUpdate"].is_object() {
+        let detail = "may not be specified when strategy `type` is 'Recreate'";
+        causes.push(Cause::forbidden("spec.strategy.rollingUpdate", detail));
+    }
     let policy = &spec["template"]["spec"]["restartPolicy"];
     if policy != "Always" && policy.is_string() {
         causes.push(Cause::unsupported("spec.template.spec.restartPolicy", policy, &["Always"]));

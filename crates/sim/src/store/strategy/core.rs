@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Context;
-use super::defaults::set;
+use super::defaults::{condition_times, set};
 use crate::store::seconds;
 
 pub(super) fn namespace(namespace: &mut Value) {
@@ -20,6 +20,7 @@ pub(super) fn namespace(namespace: &mut Value) {
 
 pub(super) fn node(node: &mut Value) {
     set(node, "/spec", || json!({}));
+    condition_times(node, &["lastHeartbeatTime", "lastTransitionTime"]);
     set(node, "/status/daemonEndpoints/kubeletEndpoint/Port", || 0.into());
     const INFO: [&str; 10] = [
         "architecture",

@@ -34,6 +34,16 @@ pub(super) fn apply(resource: Resource, object: &mut Value) {
     }
 }
 
+/// Times of conditions that are written even when they are not known.
+pub(super) fn condition_times(object: &mut Value, keys: &[&str]) {
+    let list = object.get_mut("status").and_then(|s| s.get_mut("conditions")).and_then(Value::as_array_mut);
+    for condition in list.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for key in keys {
+            condition.entry(*key).or_insert(Value::Null);
+        }
+    }
+}
+
 /// Sets what is absent (or null) at a pointer whose parents are objects or absent.
 pub(super) fn set(object: &mut Value, pointer: &str, value: impl FnOnce() -> Value) {
     let mut at = object;

@@ -50,7 +50,7 @@ fn keyed(metadata: &Value, part: &str, causes: &mut Vec<Cause>, values: bool) {
 }
 
 fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
-    let mut controllers = 0;
+    let mut controllers: Vec<String> = Vec::new();
     for owner in metadata["ownerReferences"].as_array().into_iter().flatten() {
         let empty = |key: &str| owner[key].as_str().unwrap_or_default().is_empty();
         for (key, what) in [
@@ -63,11 +63,17 @@ fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
                 causes.push(Cause::invalid(format!("metadata.ownerReferences.{key}"), &owner[key], what));
             }
         }
-        controllers += u32::from(owner["controller"] == true);
-    }
-    if controllers > 1 {
-        let detail = "Only one reference can have Controller set to true. Found \"true\" in references for";
-        causes.push(Cause::invalid("metadata.ownerReferences", &metadata["ownerReferences"], detail));
+        if owner["controller"] != true {
+            continue;
+        }
+        let text = |key: &str| owner[key].as_str().unwrap_or_default();
+        controllers.push(format!("{}/{}", text("kind"), text("name")));
+        if let [first, .., last] = controllers.as_slice() {
+            let detail = format!(
+                "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {last}"
+            );
+            causes.push(Cause::invalid("metadata.ownerReferences", &metadata["ownerReferences"], &detail));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::defaults::{set, set_within};
+use super::defaults::{condition_times, set, set_within};
 
 /// A pod's own defaults.
 pub(super) fn defaults(pod: &mut Value) {
@@ -11,6 +11,7 @@ pub(super) fn defaults(pod: &mut Value) {
     spec_defaults(spec);
     set(spec, "/enableServiceLinks", || true.into());
     requests_from_limits(spec);
+    condition_times(pod, &["lastProbeTime", "lastTransitionTime"]);
 }
 
 /// Defaults of a pod's specification, wherever it stands.

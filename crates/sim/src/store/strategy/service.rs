@@ -28,7 +28,9 @@ pub(super) fn defaults(service: &mut Value) {
     for port in service["spec"].get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         set(port, "/protocol", || "TCP".into());
         let number = port["port"].clone();
-        set(port, "/targetPort", || number);
+        if port["targetPort"].is_null() || port["targetPort"] == 0 || port["targetPort"] == "" {
+            port["targetPort"] = number;
+        }
     }
     set(service, "/status/loadBalancer", || json!({}));
 }
