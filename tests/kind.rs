@@ -72,7 +72,8 @@ fn an_api_server_that_dies_is_survived_or_named() {
     let before = docker_state();
     let mut run = start(&["e2e", "cidr-change-ignored", "--cluster", "kind"]);
     until(&mut run, "configure");
-    let names = cmd!(shell, "docker ps --format {{.Names}} --filter name=ipam-e2e-").quiet().read().unwrap();
+    let format = "{{.Names}}";
+    let names = cmd!(shell, "docker ps --format {format} --filter name=ipam-e2e-").quiet().read().unwrap();
     let node = names.lines().find(|name| name.ends_with("-control-plane")).unwrap();
     let server = cmd!(shell, "docker exec {node} crictl ps --name kube-apiserver -q").quiet().read().unwrap();
     cmd!(shell, "docker exec {node} crictl stop --timeout 0 {server}").quiet().ignore_stdout().run().unwrap();

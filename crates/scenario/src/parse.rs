@@ -88,6 +88,7 @@ struct Refused<'a> {
 }
 
 /// The text of a file, or why it has none.
+#[expect(clippy::result_large_err, reason = "made at most once per file")]
 fn text(bytes: &[u8]) -> Result<&str, Refused<'_>> {
     if bytes.len() > MAX_BYTES {
         let (size, most) = (bytes.len().div_ceil(1024), MAX_BYTES / 1024);

@@ -7,6 +7,8 @@
 //! registered its CustomResourceDefinitions, without a scheduler and with only those controllers that the store has, too (garbage
 //! collection, namespaces and what is put into them).
 
+#![allow(clippy::unwrap_used, reason = "as in tests")]
+
 mod case;
 mod normal;
 mod run;

@@ -24,7 +24,7 @@ struct Seeded {
 }
 
 pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Result<u8> {
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let (_, dir) = run_dir(args)?;
     let stop = Stop::default();
     let listener = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
