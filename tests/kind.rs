@@ -48,14 +48,40 @@ fn until(child: &mut Child, text: &str) {
     panic!("the run ended without a line with {text:?}");
 }
 
+/// Prints the name of each container that starts.
+#[expect(clippy::disallowed_methods, reason = "it is read while something else runs")]
+fn containers_started() -> Child {
+    Command::new("docker")
+        .args([
+            "events",
+            "--filter",
+            "type=container",
+            "--filter",
+            "event=start",
+            "--format",
+            "{{.Actor.Attributes.name}}",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 /// A run that is killed in each of its phases leaves nothing once `clean` has run.
 #[test]
 #[ignore = "needs docker, kind and helm"]
 fn what_sigkill_leaves_is_removed() {
     let before = docker_state();
-    for moment in ["create", "install", "deploy alpine", "configure", "restart cilium-operator"] {
+    for moment in ["the first node's start", "create", "install", "deploy alpine", "configure"] {
+        let mut docker = containers_started();
         let mut run = start(&["e2e", "cidr-change-ignored", "--cluster", "kind"]);
-        until(&mut run, moment);
+        if moment == "the first node's start" {
+            // In the middle of `kind create`.
+            until(&mut docker, "ipam-e2e-");
+        } else {
+            until(&mut run, moment);
+        }
+        docker.kill().unwrap();
+        docker.wait().unwrap();
         run.kill().unwrap();
         run.wait().unwrap();
         let clean = start(&["clean"]).wait_with_output().unwrap();
