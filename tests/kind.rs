@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it needs by failing")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use xshell::{Shell, cmd};
 
@@ -26,32 +26,72 @@ fn docker_state() -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test drives the built command and kills it")]
-fn start(arguments: &[&str]) -> Child {
-    Command::new(XTASK)
+fn start(arguments: &[&str]) -> Running {
+    let child = Command::new(XTASK)
         .args(arguments)
         .current_dir(root())
         .env("NO_COLOR", "1")
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .unwrap()
+        .unwrap();
+    Running::new(child)
 }
 
-/// Reads the run's output until a line has `text`.
-fn until(child: &mut Child, text: &str) {
-    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    for line in lines {
-        if line.unwrap().contains(text) {
-            return;
+/// A child process that does not outlive its test.
+struct Running {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    /// What was read so far.
+    read: String,
+}
+
+impl Running {
+    fn new(mut child: Child) -> Running {
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Running { child, output, read: String::new() }
+    }
+
+    /// Reads the output until a line is as wanted.
+    fn until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+        loop {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "it ended before {what}:\n{}", self.read);
+            self.read.push_str(&line);
+            if wanted(&line) {
+                return;
+            }
         }
     }
-    panic!("the run ended without a line with {text:?}");
+
+    /// Reads on until the step or phase has passed.
+    fn until_passed(&mut self, step: &str) {
+        self.until(step, |line| line.starts_with("   ok") && line.contains(step));
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Exit code and the whole output.
+    fn end(mut self) -> (Option<i32>, String) {
+        self.output.read_to_string(&mut self.read).unwrap();
+        (self.child.wait().unwrap().code(), std::mem::take(&mut self.read))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Ended already, or the test failed.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
 }
 
 /// Prints the name of each container that starts.
 #[expect(clippy::disallowed_methods, reason = "it is read while something else runs")]
-fn containers_started() -> Child {
-    Command::new("docker")
+fn containers_started() -> Running {
+    let child = Command::new("docker")
         .args([
             "events",
             "--filter",
@@ -63,7 +103,8 @@ fn containers_started() -> Child {
         ])
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap()
+        .unwrap();
+    Running::new(child)
 }
 
 /// A run that is killed in each of its phases leaves nothing once `clean` has run.
@@ -76,16 +117,14 @@ fn what_sigkill_leaves_is_removed() {
         let mut run = start(&["e2e", "cidr-change-ignored", "--cluster", "kind"]);
         if moment == "the first node's start" {
             // In the middle of `kind create`.
-            until(&mut docker, "ipam-e2e-");
+            docker.until(moment, |line| line.starts_with("ipam-e2e-"));
         } else {
-            until(&mut run, moment);
+            run.until_passed(moment);
         }
-        docker.kill().unwrap();
-        docker.wait().unwrap();
-        run.kill().unwrap();
-        run.wait().unwrap();
-        let clean = start(&["clean"]).wait_with_output().unwrap();
-        assert!(clean.status.success(), "{}", String::from_utf8_lossy(&clean.stdout));
+        docker.kill();
+        run.kill();
+        let (code, told) = start(&["clean"]).end();
+        assert_eq!(code, Some(0), "{told}");
         assert_eq!(docker_state(), before, "killed at {moment:?}");
     }
 }
@@ -97,15 +136,14 @@ fn an_api_server_that_dies_is_survived_or_named() {
     let shell = Shell::new().unwrap();
     let before = docker_state();
     let mut run = start(&["e2e", "cidr-change-ignored", "--cluster", "kind"]);
-    until(&mut run, "configure");
+    run.until_passed("configure");
     let format = "{{.Names}}";
     let names = cmd!(shell, "docker ps --format {format} --filter name=ipam-e2e-").quiet().read().unwrap();
     let node = names.lines().find(|name| name.ends_with("-control-plane")).unwrap();
     let server = cmd!(shell, "docker exec {node} crictl ps --name kube-apiserver -q").quiet().read().unwrap();
     cmd!(shell, "docker exec {node} crictl stop --timeout 0 {server}").quiet().ignore_stdout().run().unwrap();
-    let output = run.wait_with_output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    match output.status.code() {
+    let (code, stdout) = run.end();
+    match code {
         Some(0) => assert!(stdout.contains("the watch on"), "nothing was noticed:\n{stdout}"),
         Some(3) => assert!(stdout.contains("infrastructure"), "{stdout}"),
         other => panic!("exit code {other:?}\n{stdout}"),
@@ -124,9 +162,8 @@ fn a_wrong_expectation_is_told_with_its_node_and_both_values() {
     let report = dir.path().join("report");
     let run =
         start(&["e2e", scenario.to_str().unwrap(), "--cluster", "kind", "--report-dir", report.to_str().unwrap()]);
-    let output = run.wait_with_output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    let (code, stdout) = run.end();
+    assert_eq!(code, Some(1), "{stdout}");
     for text in ["-worker2", "allocator full", "clear", "cargo xtask e2e wrong", "wrong.yaml:4"] {
         assert!(stdout.contains(text), "{text} is not in:\n{stdout}");
     }

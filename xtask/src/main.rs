@@ -1,6 +1,9 @@
 //! `cargo xtask`: the command line. It parses, picks and dispatches; what happens is in the crates.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one crate that speaks to a terminal")]
+#![expect(clippy::print_stderr, reason = "the one crate that speaks to a terminal")]
+
+#[macro_use]
+mod out;
 
 mod cli;
 mod cmd;

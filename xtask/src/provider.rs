@@ -84,7 +84,7 @@ impl Chosen {
                 crate::cmd::doctor::refuse(&report)?;
                 let swept = cluster::clean(self.settings.clone(), Sweep::Remnants).await?;
                 for name in &swept.removed {
-                    println!("removed what an earlier run left: {name}");
+                    say!("removed what an earlier run left: {name}");
                 }
                 for error in &swept.failed {
                     eprintln!("warning: {error}");

@@ -4,11 +4,13 @@ use rstest::rstest;
 use scenario::schema;
 use serde_json::Value;
 
-fn valid(text: &str) -> Result<(), Vec<String>> {
+fn valid(text: &str) -> Result<(), String> {
     let value: Value = serde_yaml::from_str(text).expect("YAML");
-    let validator = jsonschema::validator_for(&schema::schema()).expect("a schema");
-    let errors: Vec<String> = validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    let mut compiler = boon::Compiler::new();
+    compiler.add_resource("schema.json", schema::schema()).expect("a document");
+    let mut schemas = boon::Schemas::new();
+    let index = compiler.compile("schema.json", &mut schemas).expect("a schema");
+    schemas.validate(&value, index).map_err(|error| format!("{error:#}"))
 }
 
 #[test]

@@ -10,10 +10,10 @@ pub(crate) fn run(args: &Adopt) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     let adoption = runtime.block_on(adopt(&context, args.disposable))?;
     let word = if adoption.already { "is already" } else { "is now" };
-    println!("{} ({}, {} nodes) {word} marked {MARK_LABEL}=true", args.context, adoption.server, adoption.nodes.len());
+    say!("{} ({}, {} nodes) {word} marked {MARK_LABEL}=true", args.context, adoption.server, adoption.nodes.len());
     if !adoption.in_use.is_empty() {
-        println!("it has pods in: {}", adoption.in_use.join(", "));
+        say!("it has pods in: {}", adoption.in_use.join(", "));
     }
-    println!("use it: cargo xtask e2e --cluster existing --context {}", args.context);
+    say!("use it: cargo xtask e2e --cluster existing --context {}", args.context);
     Ok(events::exit::PASSED)
 }

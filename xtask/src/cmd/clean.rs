@@ -12,16 +12,16 @@ pub(crate) fn run(args: &Clean) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     let report = runtime.block_on(cluster::clean(settings, sweep))?;
     for name in &report.removed {
-        println!("removed {name}");
+        say!("removed {name}");
     }
     for kept in &report.kept {
-        println!("kept {}: {}", kept.name, kept.reason);
+        say!("kept {}: {}", kept.name, kept.reason);
     }
     for error in &report.failed {
         eprintln!("error: {error}");
     }
     if report.removed.is_empty() && report.failed.is_empty() {
-        println!("nothing to remove");
+        say!("nothing to remove");
     }
     Ok(if report.failed.is_empty() { events::exit::PASSED } else { events::exit::ERROR })
 }

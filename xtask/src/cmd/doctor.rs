@@ -24,10 +24,10 @@ pub(crate) fn run(args: &Doctor) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     let findings = runtime.block_on(look(settings, &args.cilium, &plans));
     for finding in &findings {
-        println!("{}", line(finding));
+        say!("{}", line(finding));
     }
     let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
-    println!(
+    say!(
         "{}",
         match errors {
             0 => "ready for `cargo xtask e2e --cluster kind`".to_owned(),

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Fidelity) -> Result<u8> {
         }
     }
     for path in &records {
-        println!("written: {path}");
+        say!("written: {path}");
     }
     tell(args, &comparisons)
 }
@@ -179,14 +179,14 @@ fn compare_one(
 /// Prints the table and the differences, writes the JSON; answers the exit code.
 fn tell(args: &Fidelity, comparisons: &[Comparison]) -> Result<u8> {
     let equal = !comparisons.is_empty() && comparisons.iter().all(Comparison::is_equal);
-    print!("{}", fidelity::table(comparisons));
-    print!("{}", fidelity::differences(comparisons));
+    put!("{}", fidelity::table(comparisons));
+    put!("{}", fidelity::differences(comparisons));
     let path = args.json.clone().unwrap_or_else(|| project::short_root().join("target/e2e/fidelity.json"));
     let text = json!({"equal": equal, "comparisons": comparisons});
     if let Some(dir) = path.parent().filter(|dir| !dir.as_str().is_empty()) {
         fs_err::create_dir_all(dir).with_context(|| format!("create folder {dir}"))?;
     }
     fs_err::write(&path, format!("{text:#}\n")).with_context(|| format!("write {path}"))?;
-    println!("written: {path}");
+    say!("written: {path}");
     Ok(if equal { events::exit::PASSED } else { events::exit::FAILED })
 }

@@ -19,14 +19,14 @@ pub(crate) fn run(args: &Lint) -> Result<u8> {
         .collect();
     let errors = read.problems.iter().filter(|p| p.severity == Severity::Error).count() + plans.len();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&read.problems)?);
+        say!("{}", serde_json::to_string_pretty(&read.problems)?);
     } else {
         complain(&read.problems);
         for error in &plans {
             eprintln!("error: {error}");
         }
         let warnings = read.problems.len() + plans.len() - errors;
-        println!("{} files, {errors} errors, {warnings} warnings", read.files);
+        say!("{} files, {errors} errors, {warnings} warnings", read.files);
     }
     Ok(if errors > 0 { events::exit::BAD_INPUT } else { events::exit::PASSED })
 }

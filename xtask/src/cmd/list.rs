@@ -20,11 +20,11 @@ pub(crate) fn run(args: &List) -> Result<u8> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&scenarios)?);
+        say!("{}", serde_json::to_string_pretty(&scenarios)?);
     } else {
         let width = read.scenarios.iter().map(|s| s.name.len()).max().unwrap_or(0);
         for scenario in &read.scenarios {
-            println!("{:width$}  {}", scenario.name, scenario.summary);
+            say!("{:width$}  {}", scenario.name, scenario.summary);
         }
     }
     super::lint::complain(&read.problems);

@@ -12,6 +12,6 @@ pub(crate) fn run(args: &Model) -> Result<u8> {
     std::io::stdin().read_to_string(&mut text).context("read histories from standard input")?;
     let version = args.cilium.to_string();
     let outcomes = ipam::model::run_json(&text, &version).map_err(|error| BadInput(error.to_string()))?;
-    println!("{outcomes}");
+    say!("{outcomes}");
     Ok(events::exit::PASSED)
 }

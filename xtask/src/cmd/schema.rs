@@ -13,12 +13,12 @@ pub(crate) fn run(args: &Schema) -> Result<u8> {
         return Ok(events::exit::PASSED);
     }
     if !args.check {
-        print!("{text}");
+        put!("{text}");
         return Ok(events::exit::PASSED);
     }
     let committed = fs_err::read_to_string(&path).unwrap_or_default();
     if committed == text {
-        println!("{path} is up to date");
+        say!("{path} is up to date");
         return Ok(events::exit::PASSED);
     }
     let line = committed.lines().zip(text.lines()).take_while(|(a, b)| a == b).count() + 1;

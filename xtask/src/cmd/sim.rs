@@ -48,15 +48,13 @@ async fn up(args: &SimUp) -> Result<u8> {
     let cluster = SimCluster::boot(&spec, &options)?;
     let served = cluster.serve(args.port).await?;
     let file = kubeconfig(&served.url(), &token)?;
-    println!(
+    say!(
         "Cilium {} as of {release}, {} nodes, {}x as fast as a quick real cluster ({})",
         args.cilium,
         args.nodes,
         args.speed,
         sim::NOTICE
     );
-    println!("export KUBECONFIG={}", file.path);
-    println!("Ctrl-C ends it");
     let stop = Stop::default();
     crate::signals::listen_quietly(&stop).context("listen for signals")?;
     let life = async {
@@ -64,7 +62,10 @@ async fn up(args: &SimUp) -> Result<u8> {
         if !args.bare {
             let values = with_ipam(&IpamValues { ipv4_pools: args.pool.clone(), ..IpamValues::default() });
             cluster.helm(&HelmAction::Apply { version: args.cilium.to_string(), values }).await?;
+            cluster.nodes_ready(args.nodes as usize).await;
         }
+        say!("export KUBECONFIG={}", file.path);
+        say!("Ctrl-C ends it");
         // The world goes on by itself.
         std::future::pending::<Result<u8>>().await
     };

@@ -46,20 +46,19 @@ pub(super) async fn expect(
         Timing::Eventually => look.reach(session, deadline).await.map(|verdict| done(&verdict, "")),
         Timing::Holds(Span::For(span)) => {
             let verdict = look.keep(session, Instant::now() + span, true).await?;
-            Ok(done(&verdict, &format!(", held for {}", humantime::format_duration(span))))
+            Ok(done(&verdict, &format!("held for {}", humantime::format_duration(span))))
         }
         Timing::Never(Span::For(span)) => {
             let verdict = look.keep(session, began + span, false).await?;
-            Ok(done(&verdict, &format!(", never so for {}", humantime::format_duration(span))))
+            Ok(done(&verdict, &format!("never so for {}", humantime::format_duration(span))))
         }
         // Spans over steps are monitors.
         Timing::Holds(_) | Timing::Never(_) => Ok(Done::default()),
     }
 }
 
-fn done(verdict: &Verdict, extra: &str) -> Done {
-    let objects = if verdict.subjects == 1 { "object" } else { "objects" };
-    Done { subjects: Some(verdict.subjects), detail: format!("{} {objects} looked at{extra}", verdict.subjects) }
+fn done(verdict: &Verdict, detail: &str) -> Done {
+    Done { subjects: Some(verdict.subjects), detail: detail.to_owned() }
 }
 
 struct Look<'a> {

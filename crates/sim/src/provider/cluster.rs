@@ -1,5 +1,6 @@
 //! One simulated cluster.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::cluster::{Cluster, ClusterError, ClusterSpec, ExecOutput, HelmAction, Leftovers};
@@ -9,10 +10,11 @@ use events::ClusterKind;
 use ipam::Release;
 use ipnet::IpNet;
 use semver::Version;
+use serde_json::Value;
 
 use super::SimOptions;
 use crate::api::{Api, FaultPlan, Faults, Served, serve};
-use crate::store::{Clock, Store, StoreConfig};
+use crate::store::{ChangeKind, Clock, Resource, Store, StoreConfig};
 use crate::world::{Fault, Shape, World};
 
 /// The name of every simulated cluster: nodes are `sim-control-plane`, `sim-worker`, ... in each run, so that runs can be compared.
@@ -110,6 +112,24 @@ impl SimCluster {
             events::Fault::NodeLoss(node) => Fault::NodeLoss { node: node.clone() },
         };
         self.world.inflict(&behind).map_err(|error| fault(&format!("inject {what} into"), error.to_string()))
+    }
+
+    /// Returns once this many Nodes are Ready: an agent runs on each.
+    pub async fn nodes_ready(&self, count: usize) {
+        let mut nodes = self.world.store().subscribe(Resource::Node);
+        let mut ready = BTreeSet::new();
+        while ready.len() < count
+            && let Some(change) = nodes.next().await
+        {
+            let node = change.object.value();
+            let conditions = node["status"]["conditions"].as_array();
+            let is_ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
+            if change.kind != ChangeKind::Deleted && conditions.is_some_and(|list| list.iter().any(is_ready)) {
+                ready.insert(change.object.meta.name.clone());
+            } else {
+                ready.remove(&change.object.meta.name);
+            }
+        }
     }
 
     /// The seed that this cluster's life was drawn from.

@@ -278,12 +278,11 @@ impl Store {
         resource: Resource,
         namespace: &str,
         name: &str,
-        mut object: Value,
+        object: Value,
         options: &WriteOptions,
     ) -> Result<Stored, Status> {
         let info = resource.info();
-        let mut state = self.lock();
-        let now = self.now();
+        let state = self.lock();
         let Some(old) = state.find(resource, namespace, name).cloned() else {
             drop(state);
             if info.create_on_update && options.part == Part::Main {
@@ -292,6 +291,21 @@ impl Store {
             return Err(Status::not_found(info, name));
         };
         let old_value = old.value();
+        self.replace(state, old, &old_value, object, options)
+    }
+
+    /// Puts `object` in the place of `old`, whose content is `old_value`.
+    fn replace(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        old: Stored,
+        old_value: &Value,
+        mut object: Value,
+        options: &WriteOptions,
+    ) -> Result<Stored, Status> {
+        let (resource, namespace, name) = (old.meta.resource, &*old.meta.namespace, &*old.meta.name);
+        let info = resource.info();
+        let now = self.now();
         let metadata = metadata_of(&mut object);
         let given = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|v| !v.is_empty());
         if let Some(uid) = given("uid").filter(|uid| **uid != *old.meta.uid) {
@@ -317,19 +331,19 @@ impl Store {
         }
         keep_metadata(metadata, &old_value["metadata"], options.part);
         let mut context = Context { state: &mut state, config: self.config(), now };
-        strategy::prepare_update(&mut context, resource, &mut object, &old_value, options.part)?;
+        strategy::prepare_update(&mut context, resource, &mut object, old_value, options.part)?;
         if options.part != Part::Whole {
-            let causes = strategy::validate(resource, &object, Some(&old_value));
+            let causes = strategy::validate(resource, &object, Some(old_value));
             if !causes.is_empty() {
                 return Err(Status::invalid(info, name, &causes));
             }
         }
         // A pod that is bound to its node is not a changed one.
         let bound = resource == Resource::Pod && options.part == Part::Whole;
-        if info.generation && !bound && strategy::spec_changed(resource, &old_value, &object) {
+        if info.generation && !bound && strategy::spec_changed(resource, old_value, &object) {
             metadata_of(&mut object).insert("generation".into(), (old.meta.generation + 1).into());
         }
-        if object == old_value {
+        if object == *old_value {
             return Ok(old);
         }
         if options.dry_run {
@@ -348,13 +362,19 @@ impl Store {
         name: &str,
         change: impl FnOnce(&mut Value),
     ) -> Result<Stored, Status> {
-        let old = self.get(resource, namespace, name)?;
-        let mut value = old.value();
+        let seen = self.get(resource, namespace, name)?;
+        let seen_value = seen.value();
+        let mut value = seen_value.clone();
+        // Without the lock: what changes may ask the store.
         change(&mut value);
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("resourceVersion");
         }
-        self.update(resource, namespace, name, value, &WriteOptions { part: Part::Whole, dry_run: false })
+        let state = self.lock();
+        let old = state.find(resource, namespace, name).cloned();
+        let old = old.ok_or_else(|| Status::not_found(resource.info(), name))?;
+        let old_value = if Arc::ptr_eq(&old, &seen) { seen_value } else { old.value() };
+        self.replace(state, old, &old_value, value, &WriteOptions { part: Part::Whole, dry_run: false })
     }
 
     /// Puts a new version, or removes the object when it is being deleted and nothing holds it any more.

@@ -111,7 +111,7 @@ fn finish(reporter: Reporter, dir: &Utf8Path) {
             eprintln!("warning: {error}");
         }
     }
-    println!("reports: {dir}");
+    say!("reports: {dir}");
 }
 
 /// An id for this run, and its folder, made.
@@ -161,20 +161,20 @@ fn private_dir(dir: &Utf8Path) -> Result<()> {
 }
 
 fn print_plans(plans: &[Plan], args: &E2e, chosen: &Chosen) {
-    println!("cluster: {} ({})", chosen.kind, chosen.why);
-    println!("Cilium:  {}", args.cilium);
+    say!("cluster: {} ({})", chosen.kind, chosen.why);
+    say!("Cilium:  {}", args.cilium);
     for plan in plans {
-        println!("\n{}  ({})", plan.scenario.name, plan.scenario.source.path);
-        println!("  {}", plan.scenario.summary);
+        say!("\n{}  ({})", plan.scenario.name, plan.scenario.source.path);
+        say!("  {}", plan.scenario.summary);
         if let Some(skip) = &plan.skip {
-            println!("  skipped: {skip}");
+            say!("  skipped: {skip}");
             continue;
         }
         for (index, step) in plan.steps.iter().enumerate() {
             let seconds = step.within.as_secs();
             match &step.skip {
-                Some(why) => println!("  {:>2}. {} [skipped: {why}]", index + 1, step.title),
-                None => println!("  {:>2}. {} [within {seconds}s]", index + 1, step.title),
+                Some(why) => say!("  {:>2}. {} [skipped: {why}]", index + 1, step.title),
+                None => say!("  {:>2}. {} [within {seconds}s]", index + 1, step.title),
             }
         }
     }

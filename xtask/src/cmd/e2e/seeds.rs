@@ -41,12 +41,12 @@ pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Re
             }
             let seeded = one(args, chosen, plans, seed, &dir, &stop)?;
             for (name, reason) in &seeded.bad {
-                println!("seed {seed}  {name}: {reason}");
+                say!("seed {seed}  {name}: {reason}");
             }
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             all.push(seeded);
             if all.len().is_multiple_of(50) {
-                println!("{} of {count} seeds", all.len());
+                say!("{} of {count} seeds", all.len());
             }
         }
     };
@@ -80,7 +80,7 @@ pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Re
         "notPassed": bad,
     });
     fs_err::write(dir.join("seeds.json"), format!("{summary:#}\n")).context("write the summary")?;
-    println!(
+    say!(
         "{} seeds of {count}, {} scenarios each: {} passed, {} failed, {} errors, {} interrupted, {} skipped in {:.1} s ({})",
         all.len(),
         plans.len(),
@@ -94,9 +94,9 @@ pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Re
     );
     if let Some(first) = all.iter().find_map(|seeded| Some((seeded.seed, &seeded.bad.first()?.0))) {
         let (seed, name) = first;
-        println!("again: cargo xtask e2e {name} --cluster sim --cilium {} --seed {seed}", args.cilium);
+        say!("again: cargo xtask e2e {name} --cluster sim --cilium {} --seed {seed}", args.cilium);
     }
-    println!("reports: {dir}");
+    say!("reports: {dir}");
     Ok(events::exit::code(&tally))
 }
 
