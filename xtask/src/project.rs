@@ -12,7 +12,7 @@ pub(crate) fn root() -> Utf8PathBuf {
 pub(crate) fn short_root() -> Utf8PathBuf {
     let root = root();
     let here = std::env::current_dir().ok().and_then(|dir| Utf8PathBuf::from_path_buf(dir).ok());
-    if here.as_ref() == Some(&root) { Utf8PathBuf::new() } else { root }
+    if root == "." || here.as_ref() == Some(&root) { Utf8PathBuf::new() } else { root }
 }
 
 /// Everything that runs write: `target/e2e`.
