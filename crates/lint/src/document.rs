@@ -3,6 +3,7 @@
 //! The dialect is that of Helm and kubectl: anchors, aliases and merge keys work, `yes` is a boolean, and of a repeated key the last
 //! one counts.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -84,7 +85,7 @@ fn options() -> Options {
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 200_000,
         },
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Merge,
         with_snippet: false,
     }
@@ -142,7 +143,22 @@ fn place(tree: Spanned<Tree>, text: &str) -> Node {
         Tree::Number(number) => Shape::Number(number),
         Tree::Text(value) => Shape::Text(value),
         Tree::List(items) => Shape::List(items.into_iter().map(|item| place(item, text)).collect()),
-        Tree::Map(pairs) => Shape::Map(pairs.into_iter().map(|(key, value)| entry(key, value, text)).collect()),
+        Tree::Map(pairs) => {
+            // Of a repeated key the last one counts.
+            let mut entries: Vec<Entry> = Vec::with_capacity(pairs.len());
+            let mut places: BTreeMap<String, usize> = BTreeMap::new();
+            for (key, value) in pairs {
+                let entry = entry(key, value, text);
+                match places.get(&entry.key) {
+                    Some(place) => entries[*place] = entry,
+                    None => {
+                        places.insert(entry.key.clone(), entries.len());
+                        entries.push(entry);
+                    }
+                }
+            }
+            Shape::Map(entries)
+        }
     };
     Node { line, column, value }
 }

@@ -15,7 +15,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
             continue;
         }
         let elements = settings.elements(family);
-        let reach = Reach { settings, family, mask: pool.mask, elements: &elements };
+        let reach = Reach { settings, mask: pool.mask, elements: &elements };
         let around = &settings.around;
         for service in &around.services {
             reach.report(&rules::POOL_OVERLAPS_SERVICE_CIDR, "Services", &[*service], findings);
@@ -40,7 +40,6 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
 /// How far the allocator has to come until it reaches something.
 struct Reach<'a> {
     settings: &'a Settings,
-    family: Family,
     mask: i64,
     elements: &'a [Element],
 }

@@ -74,7 +74,7 @@ impl Look<'_> {
         } else {
             "the chart ignores it without a word"
         };
-        let message = format!("`{path}` is gone since {since}: {what} ({})", self.chart);
+        let message = format!("`{path}` is gone since {since}: {what} ({}; {})", self.chart, removed.source);
         let help = match &removed.instead {
             Some(instead) => format!("write `{instead}`"),
             None => "remove it; nothing took its place".to_owned(),
@@ -139,10 +139,13 @@ pub(crate) fn chart_refuses(settings: &Settings, error: &ChartError) -> Vec<Find
         // The removed keys have a rule of their own, which names what to write.
         ChartError::Failed { message, .. } if message.contains(" removed, use ") => Vec::new(),
         ChartError::Failed { template, message } => {
-            let path = ["kubeProxyReplacement", "ipv4NativeRoutingCIDR", "hubble.relay.enabled", "cluster.name"]
-                .into_iter()
-                .find(|path| message.contains(path.split('.').next_back().unwrap_or(path)) || message.contains("cluster name") && *path == "cluster.name")
-                .unwrap_or_default();
+            const ABOUT: [(&str, &str); 4] = [
+                ("kubeProxyReplacement", "kubeProxyReplacement"),
+                ("ipv4NativeRoutingCIDR", "ipv4NativeRoutingCIDR"),
+                ("Hubble Relay", "hubble.relay.enabled"),
+                ("cluster name", "cluster.name"),
+            ];
+            let path = ABOUT.iter().find(|(words, _)| message.contains(words)).map_or("", |(_, path)| path);
             let message = format!("the chart refuses to render: \"{}\" ({template})", message.trim());
             vec![Finding::new(&rules::CHART_REFUSES, place(path), message)]
         }

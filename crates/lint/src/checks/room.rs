@@ -86,11 +86,11 @@ fn for_nodes(settings: &Settings, capacity: &Capacity, key: &str, findings: &mut
                 &rules::POOL_NEARLY_FULL,
                 settings.place(key),
                 format!(
-                    "{} of {} {} ranges are used: the {} more node gets none",
+                    "{} of {} {} ranges are used: there is room for {} more nodes",
                     grouped(u128::from(used)),
                     grouped(total),
                     capacity.family,
-                    grouped(total.saturating_sub(u128::from(used)) + 1)
+                    grouped(total.saturating_sub(u128::from(used)))
                 ),
             )
             .help(append),
