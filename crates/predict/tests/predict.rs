@@ -105,12 +105,9 @@ fn edits_by_hand_with_variables() {
     let text = format!(
         "{SETUP}steps:\n  - patch: {{kind: CiliumNode, name: worker2, merge: {{spec: {{ipam: {{podCIDRs: ['${{worker.ciliumNode.podCIDR}}']}}}}}}}}\n  - restart: cilium-operator\n"
     );
-    let (parsed, problems) = scenario::parse("x.yaml".into(), format!("name: x\nsummary: y\n{text}").as_bytes());
-    let Some(parsed) = parsed else { panic!("{problems:#?}") };
-    let on = |on: &str| predict::predict(&predict::plan(&parsed, &version(on)).unwrap()).unwrap();
-    let old = on("1.19.1");
+    let old = run(&text, "1.19.1");
     assert_eq!(lines(&old.steps[1].state)[2], "worker2 10.0.1.0/24 requested CIDR (10.0.1.0/24) is already allocated");
-    let new = on("1.20.2");
+    let new = run(&text, "1.20.2");
     assert_eq!(lines(&new.steps[0].state)[2], "worker2 10.0.2.0/24", "put back");
 }
 
@@ -141,9 +138,7 @@ fn a_mode_that_is_not_covered_is_said_and_not_guessed() {
 #[test]
 fn an_upgrade_is_helm_s_and_restarts_what_the_chart_restarts() {
     let text = format!("{SETUP}steps:\n  - upgrade: {{ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [10.77.0.0/16]}}}}}}\n  - upgrade: {{operator: {{rollOutPods: true}}, ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [10.78.0.0/16]}}}}}}\n");
-    let (parsed, _) = scenario::parse("x.yaml".into(), format!("name: x\nsummary: y\n{text}").as_bytes());
-    let Some(parsed) = parsed else { return };
-    let seen = predict::predict(&predict::plan(&parsed, &version("1.19.1")).unwrap()).unwrap();
+    let seen = run(&text, "1.19.1");
     assert_eq!(lines(&seen.steps[0].state), lines(&seen.start.state));
     assert!(lines(&seen.steps[1].state)[0].contains("allocator not configured"), "{:?}", lines(&seen.steps[1].state));
 }

@@ -134,7 +134,8 @@ impl Space<'_> {
         let owned = union(&taken);
         for (first, end) in self.used {
             let (mut at, end) = (u128::from(*first), u128::from(*end));
-            for (start, stop) in owned.iter().filter(|(start, stop)| *start < end && *stop > at) {
+            let begin = at;
+            for (start, stop) in owned.iter().filter(|(start, stop)| *start < end && *stop > begin) {
                 if at < *start {
                     taken.push((at, *start, None));
                 }
