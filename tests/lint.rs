@@ -58,8 +58,7 @@ fn root() -> &'static Path {
 }
 
 const GOOD: &str = "ipam: {mode: cluster-pool, operator: {clusterPoolIPv4PodCIDRList: [10.42.0.0/16]}}\n";
-const BAD: &str =
-    "ipam:\n  mode: cluster-pool\n  operator:\n    clusterPoolIPv4PodCIDRList: [10.0.0.0/8, 10.1.0.0/16]\n    clusterPoolIPv4PodCIDR: 10.2.0.0/16\n";
+const BAD: &str = "ipam:\n  mode: cluster-pool\n  operator:\n    clusterPoolIPv4PodCIDRList: [10.0.0.0/8, 10.1.0.0/16]\n    clusterPoolIPv4PodCIDR: 10.2.0.0/16\n";
 const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cilium-config, namespace: kube-system}\ndata:\n  ipam: cluster-pool\n  enable-ipv6: \"false\"\n  cluster-pool-ipv4-cidr: 10.77.0.0/16\n  cluster-pool-ipv4-mask-size: \"24\"\n";
 const NODES: &str = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: cilium.io/v2, kind: CiliumNode, metadata: {name: n1}, spec: {ipam: {podCIDRs: [10.0.0.0/24]}}}\n- {apiVersion: cilium.io/v2, kind: CiliumNode, metadata: {name: n2}, spec: {ipam: {podCIDRs: [10.77.9.0/24]}}}\n";
 
@@ -317,7 +316,10 @@ fn a_prediction_is_a_table_and_a_picture() {
 
 #[test]
 fn a_prediction_for_values_and_so_many_nodes() {
-    let dir = folder(&[("v.yaml", "ipam: {operator: {clusterPoolIPv4PodCIDRList: [10.0.0.0/28], clusterPoolIPv4MaskSize: 30}}\n")]);
+    let dir = folder(&[(
+        "v.yaml",
+        "ipam: {operator: {clusterPoolIPv4PodCIDRList: [10.0.0.0/28], clusterPoolIPv4MaskSize: 30}}\n",
+    )]);
     let answer = run_in(dir.path(), &["predict", "--values", "v.yaml", "--nodes", "5"]);
     assert_eq!(answer.code, 0, "{}{}", answer.stdout, answer.stderr);
     assert!(answer.stdout.contains("node-5  -             allocator full"), "{}", answer.stdout);

@@ -51,7 +51,8 @@ pub(crate) fn preview_of(settings: &Settings) -> Option<Preview> {
     let mode = settings.mode();
     let before = live.config.as_ref().map(|config| config.get("ipam").map_or("cluster-pool", |mode| mode.trim()));
     let own = live.config.as_ref() == Some(&settings.config);
-    let restarted = if own { "at the operator's next start" } else { "once the operator is started with these settings" };
+    let restarted =
+        if own { "at the operator's next start" } else { "once the operator is started with these settings" };
     let mut preview = Preview {
         cluster: live.name.clone(),
         when: restarted.to_owned(),
@@ -69,7 +70,8 @@ pub(crate) fn preview_of(settings: &Settings) -> Option<Preview> {
             preview.nodes = changes(live, &live.nodes);
         }
         (Duty::NotModelled(mode), _) => {
-            preview.not_covered = Some(format!("the model does not cover mode {mode}: what its operator does is not said"));
+            preview.not_covered =
+                Some(format!("the model does not cover mode {mode}: what its operator does is not said"));
         }
     }
     Some(preview)
@@ -84,7 +86,8 @@ fn cluster_pool(settings: &Settings, live: &Live, preview_of: &mut Preview) {
         Ok(after) => {
             let empty = live.nodes.values().filter(|node| node.pod_cidrs.is_empty()).count();
             if empty > 1 {
-                preview_of.open = Some("which of the nodes without podCIDRs gets which range is open; here by name".to_owned());
+                preview_of.open =
+                    Some("which of the nodes without podCIDRs gets which range is open; here by name".to_owned());
             }
             preview_of.nodes = changes(live, &after);
         }

@@ -122,7 +122,9 @@ mod tests {
         for minor in CHARTS {
             let chart = chart(&version(minor)).unwrap();
             assert!(chart.version.starts_with(&format!("1.{minor}.")), "{}", chart.version);
-            for path in ["ipam.mode", "ipam.operator.clusterPoolIPv4PodCIDRList", "cluster.name", "nodeSelector.my/label"] {
+            for path in
+                ["ipam.mode", "ipam.operator.clusterPoolIPv4PodCIDRList", "cluster.name", "nodeSelector.my/label"]
+            {
                 assert!(chart.keys.has(path), "1.{minor}: {path}");
             }
             for path in ["ipam.operator.clusterPoolIPv4PodCIDR", "ipam.Mode", "ipam.mode.x", "nothing"] {
@@ -155,9 +157,6 @@ mod tests {
     #[test]
     fn finds_a_key_that_stands_in_another_place() {
         let chart = chart(&version(20)).unwrap();
-        assert_eq!(
-            chart.keys.paths_to("clusterPoolIPv4PodCidrList"),
-            ["ipam.operator.clusterPoolIPv4PodCIDRList"]
-        );
+        assert_eq!(chart.keys.paths_to("clusterPoolIPv4PodCidrList"), ["ipam.operator.clusterPoolIPv4PodCIDRList"]);
     }
 }

@@ -100,19 +100,21 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Node>, SyntaxError> {
     if bytes.len() > MAX_BYTES {
         return Err(at_top(format!("the file has {} MiB; at most {} are read", bytes.len() >> 20, MAX_BYTES >> 20)));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| at_top(format!("not UTF-8 text: byte {}", error.valid_up_to())))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| at_top(format!("not UTF-8 text: byte {}", error.valid_up_to())))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let documents: Vec<Spanned<Tree>> = serde_saphyr::from_str_multiple_with_options(text, options()).map_err(|error| {
-        let place = error.location();
-        let message = error.without_snippet().to_string();
-        let message = message.lines().next().unwrap_or_default();
-        let cut = [" at line ", " (line ", " at byte "].iter().filter_map(|mark| message.find(mark)).min();
-        SyntaxError {
-            line: place.map_or(1, line),
-            column: place.map_or(1, column),
-            message: message[..cut.unwrap_or(message.len())].trim_end_matches([':', ',', ' ']).to_owned(),
-        }
-    })?;
+    let documents: Vec<Spanned<Tree>> =
+        serde_saphyr::from_str_multiple_with_options(text, options()).map_err(|error| {
+            let place = error.location();
+            let message = error.without_snippet().to_string();
+            let message = message.lines().next().unwrap_or_default();
+            let cut = [" at line ", " (line ", " at byte "].iter().filter_map(|mark| message.find(mark)).min();
+            SyntaxError {
+                line: place.map_or(1, line),
+                column: place.map_or(1, column),
+                message: message[..cut.unwrap_or(message.len())].trim_end_matches([':', ',', ' ']).to_owned(),
+            }
+        })?;
     let documents = documents.into_iter().filter(|document| !matches!(document.value, Tree::Null));
     Ok(documents.map(|document| place(document, text)).collect())
 }
@@ -224,9 +226,9 @@ impl Node {
             Shape::Number(number) => Value::Number(number.clone()),
             Shape::Text(text) => Value::String(text.clone()),
             Shape::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
-            Shape::Map(entries) => {
-                Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect::<Map<_, _>>())
-            }
+            Shape::Map(entries) => Value::Object(
+                entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect::<Map<_, _>>(),
+            ),
         }
     }
 }

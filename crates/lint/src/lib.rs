@@ -16,13 +16,13 @@
 //! cluster is reached, and changes nothing.
 
 mod capacity;
-mod chart;
 mod change;
+mod chart;
 mod checks;
 pub mod document;
 mod finding;
-mod read;
 pub mod output;
+mod read;
 mod report;
 mod rules;
 mod scenarios;

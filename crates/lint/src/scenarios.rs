@@ -94,7 +94,8 @@ fn settings(
     if let Some(document) = document {
         for (key, path) in PLACES {
             let Some(node) = document.at(path) else { continue };
-            let at = |node: &Node| Place { line: node.line, column: node.column, path: (*path).to_owned(), ..top.clone() };
+            let at =
+                |node: &Node| Place { line: node.line, column: node.column, path: (*path).to_owned(), ..top.clone() };
             let elements = match &node.value {
                 document::Shape::List(items) => items.iter().map(at).collect(),
                 _ => Vec::new(),
@@ -105,7 +106,10 @@ fn settings(
     let cluster = &scenario.cluster;
     let nodes = u64::from(cluster.workers) + 1;
     // Each of these may make the operator hand out another range; none of them is given twice before the pool is through.
-    let more = scenario.steps.iter().filter(|step| matches!(step.action, Action::AddNode { .. } | Action::DeleteCiliumNode(_)));
+    let more = scenario
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::AddNode { .. } | Action::DeleteCiliumNode(_)));
     Ok(Settings {
         origin: Origin::Scenario { values: values.clone(), own },
         name: scenario.name.clone(),

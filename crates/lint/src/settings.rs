@@ -112,12 +112,8 @@ pub(crate) struct FamilyKeys {
 
 pub(crate) fn family_keys(family: Family) -> FamilyKeys {
     match family {
-        Family::V4 => {
-            FamilyKeys { pools: keys::IPV4_CIDR, mask: keys::IPV4_MASK, native: "ipv4-native-routing-cidr" }
-        }
-        Family::V6 => {
-            FamilyKeys { pools: keys::IPV6_CIDR, mask: keys::IPV6_MASK, native: "ipv6-native-routing-cidr" }
-        }
+        Family::V4 => FamilyKeys { pools: keys::IPV4_CIDR, mask: keys::IPV4_MASK, native: "ipv4-native-routing-cidr" },
+        Family::V6 => FamilyKeys { pools: keys::IPV6_CIDR, mask: keys::IPV6_MASK, native: "ipv6-native-routing-cidr" },
     }
 }
 

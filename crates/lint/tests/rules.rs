@@ -22,11 +22,14 @@ fn values(text: &str, chart: &str) -> Report {
 }
 
 fn pools(list: &str, mask: &str) -> String {
-    format!("ipam: {{mode: cluster-pool, operator: {{clusterPoolIPv4PodCIDRList: {list}, clusterPoolIPv4MaskSize: {mask}}}}}\n")
+    format!(
+        "ipam: {{mode: cluster-pool, operator: {{clusterPoolIPv4PodCIDRList: {list}, clusterPoolIPv4MaskSize: {mask}}}}}\n"
+    )
 }
 
 fn config(pairs: &[(&str, &str)], version_text: &str) -> Report {
-    let data: serde_json::Map<String, Value> = pairs.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    let data: serde_json::Map<String, Value> =
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
     let text = json!({"kind": "ConfigMap", "metadata": {"name": "cilium-config"}, "data": data}).to_string();
     let (settings, found) = lint::config_map("cm.json", text.as_bytes(), &version(version_text)).unwrap();
     lint::lint(&settings, None, found)
@@ -127,7 +130,10 @@ fn anchors_and_merges_are_seen_through() {
 }
 
 #[rstest]
-#[case::typing_error("ipam: {operator: {clusterPoolIPv4PodCidrList: [10.60.0.0/16]}}", "ipam.operator.clusterPoolIPv4PodCIDRList")]
+#[case::typing_error(
+    "ipam: {operator: {clusterPoolIPv4PodCidrList: [10.60.0.0/16]}}",
+    "ipam.operator.clusterPoolIPv4PodCIDRList"
+)]
 #[case::at_the_top("clusterPoolIPv4PodCIDRList: [10.60.0.0/16]", "ipam.operator.clusterPoolIPv4PodCIDRList")]
 #[case::top_level("impa: {mode: kubernetes}", "ipam")]
 #[case::cluster("cluster: {nmae: x}", "cluster.name")]
@@ -169,7 +175,11 @@ fn cilium_as_a_part_of_another_chart_is_one_finding() {
 #[case("ipam: {mode: cluster-pol}", "unknown-mode", "write `cluster-pool`")]
 #[case("ipam: {mode: Cluster-Pool}", "unknown-mode", "write `cluster-pool`")]
 #[case("ipam: {mode: banana}", "unknown-mode", "known: kubernetes, cluster-pool")]
-#[case("ipam: {mode: kubernetes, operator: {clusterPoolIPv4MaskSize: 25}}", "pool-without-effect", "mode: cluster-pool")]
+#[case(
+    "ipam: {mode: kubernetes, operator: {clusterPoolIPv4MaskSize: 25}}",
+    "pool-without-effect",
+    "mode: cluster-pool"
+)]
 #[case("ipam: {mode: 7}", "chart-refuses", "")]
 #[case("cluster: {name: NotLower}", "chart-refuses", "")]
 fn modes_and_refusals(#[case] text: &str, #[case] code: &str, #[case] help: &str) {
@@ -231,7 +241,10 @@ fn a_config_map_is_read_as_the_operator_reads_it() {
     let off = ("enable-ipv6", "false");
     assert_eq!(config(&[v4, off], "1.19.1").findings, []);
     assert_eq!(codes(&config(&[v4], "1.19.1")), ["no-pool"]);
-    assert_eq!(codes(&config(&[v4, off, ("cluster-pool-ipv6-cidr", "fd00::/104")], "1.19.1")), ["pool-of-disabled-family"]);
+    assert_eq!(
+        codes(&config(&[v4, off, ("cluster-pool-ipv6-cidr", "fd00::/104")], "1.19.1")),
+        ["pool-of-disabled-family"]
+    );
     assert_eq!(codes(&config(&[v4, off, ("cluster-pool-ipv4-mask-size", "abc")], "1.19.1")), ["unreadable-value"]);
     assert_eq!(codes(&config(&[v4, off, ("enable-ipv4", "yes")], "1.19.1")), ["unreadable-value"]);
     let report = config(&[v4, off, ("cluster-pool-ipv4-cidrs", "10.1.0.0/16")], "1.19.1");
@@ -267,7 +280,10 @@ fn ten_thousand_keys_are_no_trouble() {
 #[case("kind: Secret\n", "this is a Secret")]
 #[case("kind: ConfigMap\n", "has no `data`")]
 #[case("kind: ConfigMap\ndata: [a]\n", "a map of texts")]
-#[case("kind: List\nitems: [{kind: ConfigMap, metadata: {name: a}}, {kind: ConfigMap, metadata: {name: b}}]\n", "none is `cilium-config`")]
+#[case(
+    "kind: List\nitems: [{kind: ConfigMap, metadata: {name: a}}, {kind: ConfigMap, metadata: {name: b}}]\n",
+    "none is `cilium-config`"
+)]
 #[case("data: [\n", "not YAML")]
 fn what_is_no_config_map(#[case] text: &str, #[case] message: &str) {
     let error = lint::config_map("cm.yaml", text.as_bytes(), &version("1.19.1")).unwrap_err().to_string();
@@ -322,7 +338,11 @@ fn a_replaced_pool_says_what_each_operator_status_will_be() {
             report.findings.iter().filter(|finding| finding.code == "node-status-after-change").collect();
         assert_eq!(said.len(), 3);
         assert_eq!(said[1].node.as_deref(), Some("n1"));
-        assert!(said[1].message.contains("\"allocator not configured for the requested CIDR 10.0.1.0/24\""), "{}", said[1].message);
+        assert!(
+            said[1].message.contains("\"allocator not configured for the requested CIDR 10.0.1.0/24\""),
+            "{}",
+            said[1].message
+        );
         assert!(codes(&report).contains(&"pool-element-changed"));
         let preview = report.preview.unwrap();
         assert_eq!(preview.nodes[2].error_after, "allocator not configured for the requested CIDR 10.0.2.0/24");

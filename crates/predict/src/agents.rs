@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ipam::agent::{
-    Agent, AgentConfig, AllocCidrs, CiliumNodeView, Gate, NodeView, PodCidrWrite, Previous, gate,
-};
+use ipam::agent::{Agent, AgentConfig, AllocCidrs, CiliumNodeView, Gate, NodeView, PodCidrWrite, Previous, gate};
 use ipam::operator::{ConfigError, OperatorConfig};
 use ipam::{IpamMode, Release};
 

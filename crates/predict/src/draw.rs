@@ -85,9 +85,8 @@ pub fn table(state: &State) -> String {
     let head = ["node", "podCIDRs", "operator-status", "agent"].map(str::to_owned);
     let rows: Vec<[String; 4]> = state.nodes.iter().map(row).collect();
     let shown = if rows.len() > ROWS { ROWS - 4 } else { rows.len() };
-    let width = |column: usize| {
-        rows[..shown].iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0)
-    };
+    let width =
+        |column: usize| rows[..shown].iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second, third) = (width(0), width(1), width(2));
     for row in std::iter::once(&head).chain(&rows[..shown]) {
         let _ = writeln!(out, "{:first$}  {:second$}  {:third$}  {}", row[0], row[1], row[2], row[3]);

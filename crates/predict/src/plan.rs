@@ -159,7 +159,8 @@ pub fn plan(scenario: &Scenario, version: &Version) -> Result<Plan, PlanError> {
     let values = installation(scenario);
     let cluster = &scenario.cluster;
     let workers = (1..=cluster.workers).map(NodeRef::Worker);
-    let nodes: Vec<String> = std::iter::once(NodeRef::ControlPlane).chain(workers).map(|node| node.to_string()).collect();
+    let nodes: Vec<String> =
+        std::iter::once(NodeRef::ControlPlane).chain(workers).map(|node| node.to_string()).collect();
     let steps = scenario.steps.iter().map(|step| PlannedStep {
         title: step.title(),
         line: step.line,
@@ -257,7 +258,10 @@ fn patched(patch: &PatchStep) -> Vec<Happening> {
         ("CiliumNode", _) => {
             let mut found = Vec::new();
             if let Some(cidrs) = at("/spec/ipam/podCIDRs") {
-                found.push(Happening::SetPodCidrs { node: node.clone(), cidrs: words(patch, "/spec/ipam/podCIDRs", cidrs) });
+                found.push(Happening::SetPodCidrs {
+                    node: node.clone(),
+                    cidrs: words(patch, "/spec/ipam/podCIDRs", cidrs),
+                });
             }
             if let Some(error) = at("/status/ipam/operator-status") {
                 let error = error.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -92,7 +92,11 @@ impl Store {
         self.version += 1;
         let node = NodeSnapshot { resource_version: self.version, ..node };
         self.nodes.insert(node.name.clone(), node.clone());
-        self.seen.push(Passing { node: node.name.clone(), pod_cidrs: node.pod_cidrs.clone(), error: node.error.clone() });
+        self.seen.push(Passing {
+            node: node.name.clone(),
+            pod_cidrs: node.pod_cidrs.clone(),
+            error: node.error.clone(),
+        });
         self.events.push_back(Event::Upsert { node: node.clone(), change: Change::Content });
         node
     }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipam::operator::{
-    ByName, Change, Duty, Event, Family, Operator, OperatorConfig, Timing, duty,
-};
+use ipam::operator::{ByName, Change, Duty, Event, Family, Operator, OperatorConfig, Timing, duty};
 use ipam::{IpamMode, Release};
 
 use crate::agents::Process;
@@ -17,7 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A mode that the model does not cover.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the model does not cover IPAM mode {mode}: it knows cluster-pool and kubernetes, and says nothing about others")]
+#[error(
+    "the model does not cover IPAM mode {mode}: it knows cluster-pool and kubernetes, and says nothing about others"
+)]
 pub struct NotCovered {
     /// Which.
     pub mode: IpamMode,

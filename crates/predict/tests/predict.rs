@@ -89,7 +89,9 @@ fn exhaustion_and_a_list_that_grows() {
 
 #[test]
 fn nodes_that_leave_and_come_and_ciliumnodes_that_are_deleted() {
-    let text = format!("{SETUP}steps:\n  - removeNode: worker2\n  - addNode: worker2\n  - deleteCiliumNode: worker\n  - restart: {{of: cilium-agent, on: [worker]}}\n");
+    let text = format!(
+        "{SETUP}steps:\n  - removeNode: worker2\n  - addNode: worker2\n  - deleteCiliumNode: worker\n  - restart: {{of: cilium-agent, on: [worker]}}\n"
+    );
     for on in ALL {
         let seen = run(&text, on);
         assert_eq!(lines(&seen.steps[0].state), ["control-plane 10.0.0.0/24", "worker 10.0.1.0/24"]);
@@ -113,13 +115,19 @@ fn edits_by_hand_with_variables() {
 
 #[test]
 fn a_mode_that_does_not_exist_and_a_pool_that_is_refused() {
-    let text = format!("{SETUP}allow: {{unknown-mode: on purpose, overlapping-ranges: on purpose}}\nsteps:\n  - configure: {{ipam: cluster-role}}\n  - restart: [cilium-operator, cilium-agent]\n  - configure: {{ipam: cluster-pool, cluster-pool-ipv4-cidr: 10.0.0.0/8 10.1.0.0/16}}\n  - restart: cilium-operator\n");
+    let text = format!(
+        "{SETUP}allow: {{unknown-mode: on purpose, overlapping-ranges: on purpose}}\nsteps:\n  - configure: {{ipam: cluster-role}}\n  - restart: [cilium-operator, cilium-agent]\n  - configure: {{ipam: cluster-pool, cluster-pool-ipv4-cidr: 10.0.0.0/8 10.1.0.0/16}}\n  - restart: cilium-operator\n"
+    );
     for on in ALL {
         let seen = run(&text, on);
         let state = &seen.steps[1].state;
         assert_eq!(state.operator, OperatorState::Idle { mode: "cluster-role".to_owned() });
-        assert!(matches!(&state.nodes[0].agent, AgentState::Exiting { error, .. } if error == "Unknown IPAM backend cluster-role"));
-        let OperatorState::Refusing { error } = &seen.steps[3].state.operator else { panic!("{:?}", seen.steps[3].state) };
+        assert!(
+            matches!(&state.nodes[0].agent, AgentState::Exiting { error, .. } if error == "Unknown IPAM backend cluster-role")
+        );
+        let OperatorState::Refusing { error } = &seen.steps[3].state.operator else {
+            panic!("{:?}", seen.steps[3].state)
+        };
         assert!(error.contains("collides with"), "{error}");
     }
 }
@@ -137,7 +145,9 @@ fn a_mode_that_is_not_covered_is_said_and_not_guessed() {
 
 #[test]
 fn an_upgrade_is_helm_s_and_restarts_what_the_chart_restarts() {
-    let text = format!("{SETUP}steps:\n  - upgrade: {{ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [10.77.0.0/16]}}}}}}\n  - upgrade: {{operator: {{rollOutPods: true}}, ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [10.78.0.0/16]}}}}}}\n");
+    let text = format!(
+        "{SETUP}steps:\n  - upgrade: {{ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [10.77.0.0/16]}}}}}}\n  - upgrade: {{operator: {{rollOutPods: true}}, ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [10.78.0.0/16]}}}}}}\n"
+    );
     let seen = run(&text, "1.19.1");
     assert_eq!(lines(&seen.steps[0].state), lines(&seen.start.state));
     assert!(lines(&seen.steps[1].state)[0].contains("allocator not configured"), "{:?}", lines(&seen.steps[1].state));
@@ -179,7 +189,8 @@ fn a_large_pool_is_the_whole_and_what_is_used_of_it() {
 
 #[test]
 fn a_hundred_nodes_fit_on_a_page() {
-    let values = json!({"ipam": {"operator": {"clusterPoolIPv4PodCIDRList": ["10.0.0.0/18"], "clusterPoolIPv4MaskSize": 24}}});
+    let values =
+        json!({"ipam": {"operator": {"clusterPoolIPv4PodCIDRList": ["10.0.0.0/18"], "clusterPoolIPv4MaskSize": 24}}});
     let plan = predict::of_values("v.yaml", values.as_object().unwrap(), &version("1.19.1"), 100, &[]).unwrap();
     let seen = predict::predict(&plan).unwrap();
     assert_eq!(seen.start.state.nodes.iter().filter(|node| node.error() == "allocator full").count(), 36);

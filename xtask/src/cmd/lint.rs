@@ -150,7 +150,8 @@ fn explain(code: &str) -> Result<u8> {
     let Some(page) = lint::explain(code) else {
         let known = lint::ALL.iter().map(|rule| rule.code).chain(scenario::codes::ALL.iter().map(|code| code.name));
         let near = known.min_by_key(|known| strsim::damerau_levenshtein(known, code)).unwrap_or_default();
-        let message = format!("there is no code `{code}`; did you mean {near}? `cargo xtask lint --explain` lists them all");
+        let message =
+            format!("there is no code `{code}`; did you mean {near}? `cargo xtask lint --explain` lists them all");
         return Err(BadInput(message).into());
     };
     print!("{page}");

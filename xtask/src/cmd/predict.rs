@@ -13,8 +13,8 @@ pub(crate) fn run(args: &Predict) -> Result<u8> {
         (None, Some(file)) => values(file, args)?,
         (None, None) => return Err(BadInput("name a scenario, or a file with --values".to_owned()).into()),
     };
-    let prediction =
-        predict::predict(&plan).map_err(|error| BadInput(format!("{} (Cilium {}): {error}", plan.name, plan.version)))?;
+    let prediction = predict::predict(&plan)
+        .map_err(|error| BadInput(format!("{} (Cilium {}): {error}", plan.name, plan.version)))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&prediction)?);
     } else {
@@ -32,7 +32,9 @@ fn scenario(name: &str, args: &Predict) -> Result<Plan> {
     super::lint::refuse(&read.problems)?;
     let [scenario] = read.scenarios.as_slice() else {
         let names: Vec<&str> = read.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-        return Err(BadInput(format!("\"{name}\" means {} scenarios; name one of: {}", names.len(), names.join(", "))).into());
+        return Err(
+            BadInput(format!("\"{name}\" means {} scenarios; name one of: {}", names.len(), names.join(", "))).into()
+        );
     };
     let mut scenario = (**scenario).clone();
     if let Some(nodes) = args.nodes {

@@ -198,7 +198,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// The ClusterRole with every right that a look needs.
 pub fn cluster_role(name: &str) -> String {
-    let mut out = format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules:\n");
+    let mut out =
+        format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules:\n");
     for wanted in WANTED {
         let group = if wanted.group.is_empty() { "\"\"" } else { wanted.group };
         let names = wanted.name.map_or_else(String::new, |name| format!(", resourceNames: [{name}]"));

@@ -31,7 +31,9 @@ fn overlap(live: &Live, findings: &mut Vec<Finding>) {
     let mut ranges: Vec<(IpNet, &str)> = live
         .nodes
         .iter()
-        .flat_map(|(name, node)| node.pod_cidrs.iter().filter_map(move |text| Some((text.parse::<IpNet>().ok()?, name.as_str()))))
+        .flat_map(|(name, node)| {
+            node.pod_cidrs.iter().filter_map(move |text| Some((text.parse::<IpNet>().ok()?, name.as_str())))
+        })
         .map(|(net, name)| (net.trunc(), name))
         .collect();
     ranges.sort();
@@ -135,7 +137,11 @@ fn statuses(settings: &Settings, live: &Live, preview: &Preview, findings: &mut 
                 Finding::new(
                     &rules::PODCIDRS_EMPTIED_BY_CHANGE,
                     object(name, "spec.ipam.podCIDRs"),
-                    format!("{name} loses {} {}, and its operator-status shows no error", change.pod_cidrs.join(" "), preview.when),
+                    format!(
+                        "{name} loses {} {}, and its operator-status shows no error",
+                        change.pod_cidrs.join(" "),
+                        preview.when
+                    ),
                 )
                 .help("do not start the operator with these settings; see `lint --explain podcidrs-emptied-by-change`")
                 .related(settings.place(family_keys(Family::V4).pools), "with these pools")

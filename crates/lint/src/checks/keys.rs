@@ -20,8 +20,12 @@ pub(crate) fn chart_keys(document: &Node, version: &Version, top: &Place, findin
         findings.retain(|finding| finding.code != rules::UNKNOWN_KEY.code);
         let place = look.place(inner, "cilium".to_owned());
         findings.push(
-            Finding::new(&rules::UNKNOWN_KEY, place, "these look like values of a chart that has Cilium's as a part of it")
-                .help("give the part under `cilium:` a file of its own, and look at that"),
+            Finding::new(
+                &rules::UNKNOWN_KEY,
+                place,
+                "these look like values of a chart that has Cilium's as a part of it",
+            )
+            .help("give the part under `cilium:` a file of its own, and look at that"),
         );
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
         for name in [format!("clusterPoolIPv{family}PodCIDRList"), format!("clusterPoolIPv{family}MaskSize")] {
             let path = format!("ipam.operator.{name}");
             let Some(node) = document.at(&path) else { continue };
-            let place = crate::Place { line: node.line, column: node.column, path: path.clone(), ..settings.top.clone() };
+            let place =
+                crate::Place { line: node.line, column: node.column, path: path.clone(), ..settings.top.clone() };
             findings.push(
                 Finding::new(
                     &rules::POOL_WITHOUT_EFFECT,

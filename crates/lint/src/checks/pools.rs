@@ -29,7 +29,10 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
                 Finding::new(
                     &rules::NO_POOL,
                     settings.place(key),
-                    format!("{family} is on and has no pool: the operator exits with \"{}\"", StartError::Missing(family)),
+                    format!(
+                        "{family} is on and has no pool: the operator exits with \"{}\"",
+                        StartError::Missing(family)
+                    ),
                 )
                 .help(format!("set `{key}`, or switch {family} off (`{}: \"false\"`)", enable_key(family))),
             ),
@@ -37,7 +40,10 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
                 Finding::new(
                     &rules::POOL_OF_DISABLED_FAMILY,
                     settings.place(key),
-                    format!("{family} is off and has pools: the operator exits with \"{}\"", StartError::NotWanted(family)),
+                    format!(
+                        "{family} is off and has pools: the operator exits with \"{}\"",
+                        StartError::NotWanted(family)
+                    ),
                 )
                 .help(format!("remove `{key}`, or switch {family} on (`{}: \"true\"`)", enable_key(family))),
             ),
@@ -147,7 +153,8 @@ fn mask_out_of_range(settings: &Settings, family: Family, mask: i64) -> Finding 
         Family::V6 => (128, 120),
     };
     let key = family_keys(family).mask;
-    let message = format!("{family} has no mask size {mask}: the operator exits with \"{}\"", PoolShapeError::InvalidMask);
+    let message =
+        format!("{family} has no mask size {mask}: the operator exits with \"{}\"", PoolShapeError::InvalidMask);
     Finding::new(&rules::MASK_OUT_OF_RANGE, settings.place(key), message)
         .help(format!("write a number up to {bits}, such as {example}"))
 }
@@ -184,7 +191,8 @@ fn refused(settings: &Settings, family: Family, mask: i64, element: &Element, ca
             } else {
                 format!("write a range such as {example}")
             };
-            Finding::new(&rules::BAD_CIDR, element.place.clone(), format!("`{text}` is not an IP range: {exits}")).help(help)
+            Finding::new(&rules::BAD_CIDR, element.place.clone(), format!("`{text}` is not an IP range: {exits}"))
+                .help(help)
         }
     }
 }

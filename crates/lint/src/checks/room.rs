@@ -22,7 +22,11 @@ pub(super) fn check(settings: &Settings, capacity: &[Capacity], findings: &mut V
         for_nodes(settings, capacity, keys.pools, findings);
         let Some(room) = addresses(&settings.elements(capacity.family()), pool.mask) else { continue };
         if room <= OWN_ADDRESSES {
-            let what = if room < OWN_ADDRESSES { "the agent does not start" } else { "every pod fails with \"range is full\"" };
+            let what = if room < OWN_ADDRESSES {
+                "the agent does not start"
+            } else {
+                "every pod fails with \"range is full\""
+            };
             findings.push(
                 Finding::new(
                     &rules::RANGE_TOO_SMALL_FOR_PODS,
@@ -42,7 +46,11 @@ pub(super) fn check(settings: &Settings, capacity: &[Capacity], findings: &mut V
                 Finding::new(
                     &rules::RANGE_SMALLER_THAN_MAX_PODS,
                     settings.place(keys.mask),
-                    format!("node {name} takes up to {pods} pods, and a /{} has addresses for {}", pool.mask, room - OWN_ADDRESSES),
+                    format!(
+                        "node {name} takes up to {pods} pods, and a /{} has addresses for {}",
+                        pool.mask,
+                        room - OWN_ADDRESSES
+                    ),
                 )
                 .help("lower the kubelet's `maxPods`, or plan new nodes with a smaller mask size")
                 .node(name.clone()),

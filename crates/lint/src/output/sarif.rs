@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn every_result_names_its_rule_and_its_place() {
-        let file = Place { file: Some("./my values.yaml".to_owned()), line: 3, column: 9, path: "ipam.mode".to_owned() };
+        let file =
+            Place { file: Some("./my values.yaml".to_owned()), line: 3, column: 9, path: "ipam.mode".to_owned() };
         let findings = [
             Finding::new(&rules::UNKNOWN_MODE, file.clone(), "no such mode").help("write another"),
             Finding::new(&rules::PODCIDR_OVERLAP, Place::object("CiliumNode/n2: spec"), "twice")
@@ -127,7 +128,10 @@ mod tests {
         );
         assert_eq!(run["results"][0]["level"], "error");
         assert_eq!(run["results"][1]["level"], "warning");
-        assert_eq!(run["results"][1]["locations"][0], json!({"logicalLocations": [{"fullyQualifiedName": "CiliumNode/n2: spec"}]}));
+        assert_eq!(
+            run["results"][1]["locations"][0],
+            json!({"logicalLocations": [{"fullyQualifiedName": "CiliumNode/n2: spec"}]})
+        );
         assert_eq!(run["results"][1]["relatedLocations"][0]["message"]["text"], "here");
     }
 }

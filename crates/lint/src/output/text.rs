@@ -37,7 +37,8 @@ pub fn finding_text(finding: &Finding, source: Option<&str>, colour: Colour) -> 
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{head}{}", colour.paint("1", &format!(": {}", finding.message)));
-    let path = if place.file.is_some() && !place.path.is_empty() { format!(" ({})", place.path) } else { String::new() };
+    let path =
+        if place.file.is_some() && !place.path.is_empty() { format!(" ({})", place.path) } else { String::new() };
     let _ = writeln!(out, "{margin}{} {place}{path}", bar("-->"));
     let line = source.filter(|_| place.file.is_some()).and_then(|text| text.lines().nth(place.line.checked_sub(1)?));
     if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
@@ -137,9 +138,7 @@ fn preview_text(preview: &Preview) -> String {
         })
         .collect();
     let head = ["node", "podCIDRs", "operator-status"].map(str::to_owned);
-    let width = |column: usize| {
-        rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0)
-    };
+    let width = |column: usize| rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     for row in std::iter::once(&head).chain(&rows) {
         let _ = writeln!(out, "  {:first$}  {:second$}  {}", row[0], row[1], row[2]);

@@ -126,7 +126,8 @@ fn node_facts(object: &Value) -> NodeFacts {
 /// The version in the agents' image: `quay.io/cilium/cilium:v1.19.1@sha256:...`.
 fn image_version(daemon_set: &Value) -> Option<Version> {
     let containers = daemon_set.pointer("/spec/template/spec/containers")?.as_array()?;
-    let agent = containers.iter().find(|container| container["name"] == "cilium-agent").or_else(|| containers.first())?;
+    let agent =
+        containers.iter().find(|container| container["name"] == "cilium-agent").or_else(|| containers.first())?;
     let image = agent["image"].as_str()?.split('@').next()?;
     let tag = image.rsplit_once(':')?.1;
     Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
@@ -146,7 +147,8 @@ pub fn dump(name: &str, text: &[u8]) -> Result<Objects, InputError> {
         }
     }
     if objects.cilium_nodes.is_empty() {
-        let message = "there is no CiliumNode here; `kubectl get ciliumnodes,nodes -o yaml` writes what is needed".to_owned();
+        let message =
+            "there is no CiliumNode here; `kubectl get ciliumnodes,nodes -o yaml` writes what is needed".to_owned();
         return Err(InputError::Shape { name: name.to_owned(), line: 1, message });
     }
     Ok(objects)

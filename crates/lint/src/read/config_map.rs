@@ -37,7 +37,9 @@ pub fn config_map(name: &str, text: &[u8], version: &Version) -> Result<(Setting
             Some(node) => match node.at("kind").and_then(Node::text) {
                 Some("ConfigMap") => "there are several ConfigMaps here, and none is `cilium-config`".to_owned(),
                 Some(kind) => format!("this is a {kind}, not a ConfigMap"),
-                None => "this is no object of the API (it has no `kind`); for Helm values, use `lint values`".to_owned(),
+                None => {
+                    "this is no object of the API (it has no `kind`); for Helm values, use `lint values`".to_owned()
+                }
             },
         };
         let hint = "`kubectl --namespace kube-system get configmap cilium-config -o yaml` writes one";
@@ -45,7 +47,9 @@ pub fn config_map(name: &str, text: &[u8], version: &Version) -> Result<(Setting
     };
     let data = match map.entry("data").map(|entry| &entry.node) {
         Some(node) if matches!(node.value, Shape::Map(_)) => node,
-        Some(node) => return Err(shape(node.line, format!("`data` is a map of texts, and this is {}", node.describe()))),
+        Some(node) => {
+            return Err(shape(node.line, format!("`data` is a map of texts, and this is {}", node.describe())));
+        }
         None => return Err(shape(map.line, "the ConfigMap has no `data`".to_owned())),
     };
     let top = Place { file: Some(name.to_owned()), line: data.line, column: data.column, path: "data".to_owned() };

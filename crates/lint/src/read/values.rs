@@ -32,8 +32,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = &[
 /// When the text is not YAML, not a map, or the version is not known.
 pub fn values(name: &str, text: &[u8], version: &Version) -> Result<(Settings, Option<ChartError>), InputError> {
     chart::chart(version)?;
-    let documents =
-        document::read(text).map_err(|error| InputError::Syntax { name: name.to_owned(), error })?;
+    let documents = document::read(text).map_err(|error| InputError::Syntax { name: name.to_owned(), error })?;
     let shape = |node: &Node, message: String| InputError::Shape { name: name.to_owned(), line: node.line, message };
     let empty = Node { line: 1, column: 1, value: Shape::Map(Vec::new()) };
     let document = match documents.as_slice() {
@@ -74,7 +73,10 @@ pub fn values(name: &str, text: &[u8], version: &Version) -> Result<(Settings, O
 }
 
 /// What the chart renders, or would render if it did not refuse: only what the rules look at.
-pub(crate) fn rendered(values: &Map<String, Value>, version: &Version) -> (BTreeMap<String, String>, Option<ChartError>) {
+pub(crate) fn rendered(
+    values: &Map<String, Value>,
+    version: &Version,
+) -> (BTreeMap<String, String>, Option<ChartError>) {
     match configmap_for(values, version) {
         Ok(config) => (config, None),
         Err(error) => {
@@ -84,7 +86,8 @@ pub(crate) fn rendered(values: &Map<String, Value>, version: &Version) -> (BTree
             };
             let mut put = |path: &str, value: Option<Value>| {
                 let Some(value) = value else { return };
-                let nested = path.rsplit('.').fold(value, |inner, key| Value::Object(Map::from_iter([(key.to_owned(), inner)])));
+                let nested =
+                    path.rsplit('.').fold(value, |inner, key| Value::Object(Map::from_iter([(key.to_owned(), inner)])));
                 if let Value::Object(nested) = nested {
                     merge(&mut plain, &nested);
                 }

@@ -32,7 +32,8 @@ pub(super) fn cluster(args: &LintCluster) -> Result<u8> {
     let (objects, mut not_checked) = source::live(&args.context, &args.reach)?;
     let version = args.cilium.clone().or_else(|| objects.version.clone()).unwrap_or_else(|| {
         let version = versions().cilium.default.clone();
-        not_checked.push(format!("Cilium's version, which the agents' image does not tell: taken for {version} (`--cilium`)"));
+        not_checked
+            .push(format!("Cilium's version, which the agents' image does not tell: taken for {version} (`--cilium`)"));
         version
     });
     let name = format!("context {}", args.context);
