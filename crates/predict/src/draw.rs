@@ -15,6 +15,7 @@ const ROWS: usize = 24;
 pub fn timeline(prediction: &Prediction) -> String {
     let mut out = format!("{}, Cilium {} (the model's answer, not a cluster's)\n", prediction.name, prediction.version);
     let mut before: Option<&State> = None;
+    let mut last_drawn = None;
     let steps = std::iter::once(("start".to_owned(), &prediction.start));
     let count = prediction.steps.len();
     let numbered = prediction.steps.iter().enumerate().map(|(index, step)| (format!("{}/{count}", index + 1), step));
@@ -28,22 +29,31 @@ pub fn timeline(prediction: &Prediction) -> String {
             let _ = writeln!(out, "       note: {note}");
         }
         passing(&mut out, step);
-        if before == Some(&step.state) {
-            let _ = writeln!(out, "       as before");
+        if let Some(before) = before.replace(&step.state)
+            && (&before.nodes, &before.operator) == (&step.state.nodes, &step.state.operator)
+        {
+            let mode = &step.state.configured_mode;
+            let unread = if *mode == before.configured_mode {
+                String::new()
+            } else {
+                format!("; cilium-config says {mode}, which nothing has read")
+            };
+            let _ = writeln!(out, "       as before{unread}");
             continue;
         }
         out.push_str(&indent(&table(&step.state)));
-        let moved = before.is_none_or(|before| ranges(before) != ranges(&step.state));
-        if moved {
+        let drawn = ranges(&step.state);
+        if last_drawn.replace(drawn.clone()).is_none_or(|last| last != drawn) {
             out.push_str(&indent(&picture(&step.state)));
         }
-        before = Some(&step.state);
     }
     out
 }
 
-/// What the picture is made of.
-fn ranges(state: &State) -> (Vec<(&str, &[String])>, Vec<(&str, u64)>) {
+/// What the picture is made of: who has what, and how much of each pool is used.
+type Ranges<'a> = (Vec<(&'a str, &'a [String])>, Vec<(&'a str, u64)>);
+
+fn ranges(state: &State) -> Ranges<'_> {
     let nodes = state.nodes.iter().map(|node| (node.name.as_str(), node.pod_cidrs())).collect();
     let pools = match &state.operator {
         OperatorState::Allocating { pools } => pools.iter().map(|pool| (pool.cidr.as_str(), pool.used)).collect(),

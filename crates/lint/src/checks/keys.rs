@@ -72,13 +72,12 @@ impl Look<'_> {
     }
 
     fn removed(&self, entry: &Entry, path: String, removed: &Removed) -> Finding {
-        let since = &removed.since;
         let what = if removed.is_refused(self.version) {
-            "the chart refuses to render"
+            format!("the chart of {} refuses to render ({})", self.chart, removed.source)
         } else {
-            "the chart ignores it without a word"
+            format!("the chart of {} ignores it without a word", self.chart)
         };
-        let message = format!("`{path}` is gone since {since}: {what} ({}; {})", self.chart, removed.source);
+        let message = format!("`{path}` is gone since {}: {what}", removed.since);
         let help = match &removed.instead {
             Some(instead) => format!("write `{instead}`"),
             None => "remove it; nothing took its place".to_owned(),

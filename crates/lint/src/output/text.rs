@@ -74,11 +74,19 @@ pub fn report_text(report: &Report, source: Option<&str>, colour: Colour) -> Str
     for what in &report.not_checked {
         let _ = writeln!(out, "not checked: {what}");
     }
-    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| report.count(severity));
+    let count = |severity: Severity, word: &str| {
+        let number = report.count(severity);
+        format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+    };
     let _ = writeln!(
         out,
-        "{} (Cilium {}, mode {}): {} errors, {} warnings, {} notes",
-        report.subject, report.version, report.mode, counts[0], counts[1], counts[2]
+        "{} (Cilium {}, mode {}): {}, {}, {}",
+        report.subject,
+        report.version,
+        report.mode,
+        count(Severity::Error, "error"),
+        count(Severity::Warning, "warning"),
+        count(Severity::Note, "note")
     );
     out
 }

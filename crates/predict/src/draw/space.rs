@@ -65,17 +65,19 @@ pub fn picture(state: &State) -> String {
         let first: Vec<&str> = outside.iter().take(NAMED).map(String::as_str).collect();
         let _ = writeln!(out, "outside of all: {}{more}", first.join(", "));
     }
-    let named: Vec<String> = owned
+    let having: Vec<(usize, &crate::NodeState)> =
+        state.nodes.iter().enumerate().filter(|(_, node)| !node.pod_cidrs().is_empty()).collect();
+    let named: Vec<String> = having
         .iter()
         .take(NAMED)
-        .map(|(index, cidr)| format!("{} {} {cidr}", letter(*index), state.nodes[*index].name))
+        .map(|(index, node)| format!("{} {} {}", letter(*index), node.name, node.pod_cidrs().join(" ")))
         .collect();
-    if !out.is_empty() && !named.is_empty() {
+    if !out.is_empty() {
         for line in named.chunks(3) {
             let _ = writeln!(out, "  {}", line.join("   "));
         }
-        if owned.len() > NAMED {
-            let _ = writeln!(out, "  and {} more", owned.len() - NAMED);
+        if having.len() > NAMED {
+            let _ = writeln!(out, "  and {} more nodes", having.len() - NAMED);
         }
     }
     out
