@@ -311,7 +311,7 @@ fn a_prediction_is_a_table_and_a_picture() {
         assert!(answer.stdout.contains(text), "{text} is not in:\n{}", answer.stdout);
     }
     let json = run_in(root(), &["predict", "cluster-pool-to-kubernetes", "--cilium", "1.20.2", "--json"]).json();
-    assert_eq!(json["start"]["state"]["nodes"][1]["ciliumNode"]["podCidrs"][0], "10.0.1.0/24");
+    assert_eq!(json["start"]["state"]["nodes"][1]["ciliumNode"]["podCIDRs"][0], "10.0.1.0/24");
 }
 
 #[test]

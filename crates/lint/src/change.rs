@@ -15,10 +15,12 @@ pub struct NodeChange {
     /// The CiliumNode's name.
     pub node: String,
     /// Its podCIDRs now.
+    #[serde(rename = "podCIDRs")]
     pub pod_cidrs: Vec<String>,
     /// Its operator-status error now; empty for none.
     pub error: String,
     /// Its podCIDRs then.
+    #[serde(rename = "podCIDRsAfter")]
     pub pod_cidrs_after: Vec<String>,
     /// Its operator-status error then; empty for none.
     pub error_after: String,

@@ -62,6 +62,7 @@ pub struct NodeState {
     /// Its role, or its name.
     pub name: String,
     /// `Node.spec.podCIDRs`.
+    #[serde(rename = "nodePodCIDRs")]
     pub node_pod_cidrs: Vec<String>,
     /// Its CiliumNode, if there is one.
     pub cilium_node: Option<CiliumNodeState>,
@@ -74,6 +75,7 @@ pub struct NodeState {
 #[serde(rename_all = "camelCase")]
 pub struct CiliumNodeState {
     /// `spec.ipam.podCIDRs`.
+    #[serde(rename = "podCIDRs")]
     pub pod_cidrs: Vec<String>,
     /// `status.ipam.operator-status.error`; empty for none.
     pub error: String,
@@ -115,6 +117,7 @@ pub struct Passing {
     /// The node.
     pub node: String,
     /// Its podCIDRs then.
+    #[serde(rename = "podCIDRs")]
     pub pod_cidrs: Vec<String>,
     /// Its operator-status error then; empty for none.
     pub error: String,
