@@ -23,8 +23,10 @@ pub(crate) enum Command {
     E2e(E2e),
     /// List the scenarios.
     List(List),
-    /// Check scenario files without a cluster.
+    /// Check scenario files, Cilium's values, its ConfigMap or a running cluster, without changing anything.
     Lint(Lint),
+    /// Say what a scenario or a values file makes of each node, without a cluster.
+    Predict(Predict),
     /// Print the JSON schema of scenario files, or check the committed one.
     Schema(Schema),
     /// Look for what a run on kind needs, and say how to mend what is missing.
@@ -168,10 +170,150 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 pub(crate) struct Lint {
+    #[command(subcommand)]
+    pub(crate) what: Option<LintWhat>,
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Problems as JSON.
+    /// Problems as JSON: a list.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// How problems are written.
+    #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+    pub(crate) format: LintFormat,
+    /// Explain a code; without one, list them all.
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) explain: Option<String>,
+}
+
+/// What is looked at, if not scenarios.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LintWhat {
+    /// A values file for Cilium's chart.
+    Values(LintValues),
+    /// The ConfigMap `cilium-config`, as `kubectl get configmap -o yaml` (or json) writes it.
+    Configmap(LintConfigMap),
+    /// A running cluster. Nothing is written.
+    Cluster(LintCluster),
+}
+
+/// How problems are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+}
+
+/// What is around the pools, and which cluster they are for.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Surroundings")]
+pub(crate) struct Around {
+    /// How many nodes there will be.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) nodes: Option<u64>,
+    /// Range of Services. More than one: repeat it.
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) service_cidr: Vec<ipnet::IpNet>,
+    /// Range from which kube-controller-manager gives podCIDRs to Nodes. More than one: repeat it.
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) pod_cidr: Vec<ipnet::IpNet>,
+    /// Network of the nodes. More than one: repeat it.
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) node_cidr: Vec<ipnet::IpNet>,
+    /// The cluster that the settings are for, from a file: `kubectl get ciliumnodes,nodes -o yaml`. Says what each node's operator-status
+    /// will be.
+    #[arg(long, value_name = "FILE", conflicts_with = "context")]
+    pub(crate) against: Option<Utf8PathBuf>,
+    /// The same, from a running cluster: a context of the kubeconfig. Nothing is written.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// How a running cluster is reached.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Reach {
+    /// kubeconfig. Default: KUBECONFIG, then ~/.kube/config.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<Utf8PathBuf>,
+    /// How long all reads may take together. Default: 15s.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) timeout: Option<std::time::Duration>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct LintValues {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// The chart's version.
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    pub(crate) chart: Version,
+    #[command(flatten)]
+    pub(crate) around: Around,
+    /// How problems are written.
+    #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+    pub(crate) format: LintFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct LintConfigMap {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// Cilium's version.
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    pub(crate) cilium: Version,
+    #[command(flatten)]
+    pub(crate) around: Around,
+    /// How problems are written.
+    #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+    pub(crate) format: LintFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct LintCluster {
+    /// kubeconfig context.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Cilium's version. Default: that of the agents' image.
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub(crate) cilium: Option<Version>,
+    /// How problems are written.
+    #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+    pub(crate) format: LintFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES, group = clap::ArgGroup::new("of").args(["scenario", "values"]).required(true))]
+pub(crate) struct Predict {
+    /// Name of a scenario, or its file.
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: Option<String>,
+    /// A values file for Cilium's chart, instead of a scenario: what an installation with it gives each node.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Option<Utf8PathBuf>,
+    /// How many nodes. Default: the scenario's, or 3 with --values.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) nodes: Option<u32>,
+    /// Range from which kube-controller-manager gives podCIDRs to Nodes, with --values. More than one: repeat it.
+    #[arg(long, value_name = "CIDR", default_value = "10.244.0.0/16", requires = "values")]
+    pub(crate) pod_cidr: Vec<ipnet::IpNet>,
+    /// Cilium's version.
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    pub(crate) cilium: Version,
+    /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -298,6 +440,13 @@ pub(crate) struct Completions {
 fn version(text: &str) -> Result<Version, String> {
     let bare = text.strip_prefix('v').unwrap_or(text);
     Version::parse(bare).map_err(|_| format!("\"{text}\" is not a version: write three numbers, such as 1.18.4"))
+}
+
+fn span(text: &str) -> Result<std::time::Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if !span.is_zero() => Ok(span),
+        _ => Err(format!("\"{text}\" is not a span of time: write one such as 15s or 1m")),
+    }
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -110,3 +110,21 @@ codes! {
 pub fn find(name: &str) -> Option<&'static Code> {
     ALL.iter().find(|code| code.name == name).copied()
 }
+
+/// Codes of the domain rules (`crates/lint`) that `allow` may name as well. Whether such a line is needed is said by those rules, since
+/// nothing here can tell.
+pub static DOMAIN: &[&str] = &[
+    "chart-refuses",
+    "no-pool",
+    "operator-refuses",
+    "pool-of-disabled-family",
+    "pool-outside-native-routing-cidr",
+    "pool-overlaps-pod-subnet",
+    "pool-overlaps-service-cidr",
+    "pool-too-small-for-nodes",
+    "range-too-small-for-pods",
+    "removed-key",
+    "unaligned-pool",
+    "unknown-key",
+    "unreadable-value",
+];

@@ -29,7 +29,8 @@ pub(crate) fn modes() -> Vec<&'static str> {
 
 /// The codes that `allow` may name.
 pub(crate) fn allowable() -> Value {
-    let names: Vec<&str> = codes::ALL.iter().filter(|code| code.allowable).map(|code| code.name).collect();
+    let own = codes::ALL.iter().filter(|code| code.allowable).map(|code| code.name);
+    let names: Vec<&str> = own.chain(codes::DOMAIN.iter().copied()).collect();
     json!({"enum": names})
 }
 

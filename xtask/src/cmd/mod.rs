@@ -9,6 +9,7 @@ mod fidelity;
 mod lint;
 mod list;
 mod model;
+mod predict;
 mod schema;
 mod sim;
 
@@ -22,6 +23,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
         Command::E2e(args) => e2e::run(args),
         Command::List(args) => list::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Clean(args) => clean::run(&args),

@@ -4,11 +4,13 @@
 //! and their definitions, and namespaces with the run's label. The cluster itself stays.
 
 mod context;
+mod look;
 mod mark;
 mod provider;
 mod remove;
 
 pub use context::Context;
+pub use look::{Missing, Sight, WANTED, Wanted, Why, cluster_role, look};
 pub use mark::{Adoption, MARK_LABEL, adopt};
 pub use provider::ExistingProvider;
 pub(crate) use remove::remove;
