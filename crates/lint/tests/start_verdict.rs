@@ -3,8 +3,6 @@
 //! The third column is what real operators answer (`crates/ipam/tests/data`, and the sources that the crate's version table names); the
 //! model must say the same, and the linter must have an error exactly where the operator does not start.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test may panic as the test itself may")]
-
 use std::collections::BTreeMap;
 
 use ipam::Release;
