@@ -1,6 +1,6 @@
 //! The end of a run: a table, the reasons, what stays, the counts.
 
-use events::{Outcome, Phase, Tally, exit};
+use events::{ClusterKind, Outcome, Phase, Tally, exit};
 
 use super::{count, kept, outcome_role};
 use crate::summary::{RunSummary, ScenarioSummary};
@@ -43,7 +43,10 @@ fn counts(summary: &RunSummary) -> Line {
     }
     let code = summary.exit_code;
     let meaning = exit::meaning(code).map(|meaning| format!(", {meaning}")).unwrap_or_default();
-    line.with(Role::Plain, &format!(" in {}", duration(summary.took_ms)))
+    // A simulated cluster's clock jumps over whatever nothing happens in.
+    let simulated = summary.run.as_ref().is_some_and(|run| run.cluster == ClusterKind::Sim);
+    let clock = if simulated { " on its own clock" } else { "" };
+    line.with(Role::Plain, &format!(" in {}{clock}", duration(summary.took_ms)))
         .with(Role::Faint, &format!("  (exit code {code}{meaning})"))
 }
 
