@@ -42,6 +42,7 @@ fn run(arguments: &[&str]) -> Answer {
 #[rstest]
 #[case::top(&["--help"], &["e2e", "list", "lint", "schema", "doctor", "clean", "adopt", "completions", "Exit codes:"])]
 #[case::e2e(&["e2e", "--help"], &["--cluster", "--cilium", "--keep", "--fail-fast", "--timeout-scale", "--report-dir", "--dry-run", "IPAM_E2E_NODE_IMAGE"])]
+#[case::adopt(&["adopt", "--help"], &["--context", "--yes"])]
 fn help_names_everything(#[case] arguments: &[&str], #[case] words: &[&str]) {
     let answer = run(arguments);
     assert_eq!(answer.code, 0);

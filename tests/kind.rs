@@ -1,4 +1,4 @@
-//! Real clusters. `cargo test --package xtask --test kind -- --ignored --test-threads=1`, with Docker, kind and helm at hand.
+//! Real clusters. `cargo test --workspace --test kind -- --ignored --test-threads=1`, with Docker, kind and helm at hand.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it needs by failing")]
 

@@ -353,7 +353,7 @@ pub(crate) struct Adopt {
     pub(crate) context: String,
     /// Yes, everything in this cluster may be lost.
     #[arg(long)]
-    pub(crate) disposable: bool,
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use crate::cli::Adopt;
 pub(crate) fn run(args: &Adopt) -> Result<u8> {
     let context = Context { name: args.context.clone(), kubeconfig: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
-    let adoption = runtime.block_on(adopt(&context, args.disposable))?;
+    let adoption = runtime.block_on(adopt(&context, args.yes))?;
     let word = if adoption.already { "is already" } else { "is now" };
     say!("{} ({}, {} nodes) {word} marked {MARK_LABEL}=true", args.context, adoption.server, adoption.nodes.len());
     if !adoption.in_use.is_empty() {
