@@ -45,6 +45,16 @@ impl StepError {
         }
     }
 
+    /// The line of what was answered that has a text in it.
+    pub(crate) fn line_with(&self, text: &str) -> Option<String> {
+        let answered = match self {
+            Self::Api { error, .. } => error.clone(),
+            Self::Cluster(error) => format!("{}\n{}", error.cause, error.output.as_deref().unwrap_or_default()),
+            _ => return None,
+        };
+        answered.lines().find(|line| line.contains(text)).map(|line| line.trim().to_owned())
+    }
+
     fn mismatches(&self) -> &[Mismatch] {
         match self {
             Self::Mismatch { mismatches, .. } | Self::Infrastructure { mismatches, .. } => mismatches,

@@ -20,12 +20,16 @@ pub enum Happening {
     Configure(BTreeMap<String, Option<String>>),
     /// These values are laid over those in force, and the chart is applied.
     Upgrade(Map<String, Value>),
+    /// The release is taken away and installed anew, with these values over those in force. CiliumNodes stay.
+    Reinstall(Map<String, Value>),
     /// `cilium-config` is kept as it is.
     Backup,
     /// What was kept is put back.
     Restore,
-    /// The operator is replaced: it reads `cilium-config`.
+    /// The operator is replaced, or started where none runs: it reads `cilium-config`.
     RestartOperator,
+    /// No operator runs any more.
+    StopOperator,
     /// Agents are replaced: they read `cilium-config`. No name: every one.
     RestartAgents(Vec<String>),
     /// An agent's container is started again, with the configuration that it had.
@@ -214,6 +218,10 @@ fn happenings(action: &Action) -> Vec<Happening> {
     match action {
         Action::Configure(data) => vec![Happening::Configure(data.clone())],
         Action::Upgrade(values) => vec![Happening::Upgrade(values.clone())],
+        Action::Reinstall(values) => vec![Happening::Reinstall(values.clone())],
+        Action::Scale { target: RestartTarget::Component(Component::Operator), replicas, .. } => {
+            vec![if *replicas == 0 { Happening::StopOperator } else { Happening::RestartOperator }]
+        }
         Action::Backup => vec![Happening::Backup],
         Action::Restore => vec![Happening::Restore],
         Action::Restart(items) => items

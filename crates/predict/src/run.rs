@@ -123,6 +123,8 @@ impl Run {
                 self.world.configure(config);
             }
             Happening::Upgrade(over) => self.upgrade(over)?,
+            Happening::Reinstall(over) => self.reinstall(over)?,
+            Happening::StopOperator => self.world.stop_operator(),
             Happening::Backup => self.backup = Some(self.world.config().clone()),
             Happening::Restore => {
                 if let Some(backup) = self.backup.clone() {
@@ -152,6 +154,26 @@ impl Run {
             }
             Happening::NotLookedAt(what) => self.notes.push(format!("the model does not look at {what}")),
         }
+        Ok(())
+    }
+
+    /// `helm uninstall` and `helm install`: the ConfigMap is made anew, and so are the pods of operator and agents.
+    fn reinstall(&mut self, over: &Map<String, Value>) -> Result<(), NotCovered> {
+        let mut values = self.values.clone();
+        merge(&mut values, over);
+        match configmap_for(&values, &self.version) {
+            Ok(rendered) => self.world.configure(rendered),
+            Err(error) => {
+                self.notes.push(format!("the chart refuses these values, so Cilium is not installed: {error}"));
+                self.world.stop_operator();
+                return Ok(());
+            }
+        }
+        self.values = values;
+        self.world.start_operator()?;
+        self.world.settle()?;
+        let names = self.world.agents();
+        names.iter().for_each(|name| self.world.start_agent(name));
         Ok(())
     }
 

@@ -65,6 +65,7 @@ codes! {
     EMPTY_STEPS "empty-steps" Error false "a scenario without steps";
     EMPTY_EXPECT "empty-expect" Error false "an expect without checks";
     WITHIN_OUTSIDE_EXPECT "within-outside-expect" Error false "an expect's deadline is written beside it, not in it";
+    FAILS_NOTHING "fails-nothing" Error false "a refusal is expected of a step that nobody can refuse";
     // Names.
     BAD_NAME "bad-name" Error false "a name of the wrong form";
     NAME_NOT_STEM "name-not-stem" Error false "the scenario's name is not that of its file";

@@ -394,6 +394,12 @@ fn steps_problems(#[case] text: String, #[case] expected: &[&str]) {
 #[case::within_outside(steps(&["- expect: {pods: {of: alpine, count: 3}}", "  within: 60s"]), &[
     "7:13 within-outside-expect: the deadline of an expect is written inside it",
 ])]
+#[case::fails_nothing(steps(&["- cordon: worker", "  fails: not found"]), &[
+    "7:12 fails-nothing: only an `upgrade` or a `patch` can be refused",
+])]
+#[case::scaled_part(steps(&["- scale: {workload: cilium-agent, replicas: 0}"]), &[
+    "6:23 unknown-workload: `cilium-agent` cannot be scaled",
+])]
 #[case::unknown_check(steps(&["- expect: {pod: {of: alpine, count: 3}}"]), &[
     "6:14 unknown-check: unknown check `pod`",
 ])]

@@ -126,6 +126,26 @@ fn families(#[case] cluster: &str, #[case] family: IpFamily, #[case] pods: &[&st
 }
 
 #[test]
+fn an_installation_that_is_not_waited_for_and_a_refusal() {
+    let text = "name: x\nsummary: s\ncilium: {ready: false}\nsteps:\n  - upgrade: {l7Proxy: maybe}\n    fails: not a bool\n  \
+                - reinstall: {ipam: {operator: {clusterPoolIPv4MaskSize: 25}}}\n  - reinstall: {}\n  \
+                - scale: {workload: cilium-operator, replicas: 0}\n";
+    let scenario = good("x.yaml", text);
+    assert!(!scenario.cilium.ready);
+    assert_eq!(scenario.steps[0].fails.as_deref(), Some("not a bool"));
+    let titles: Vec<String> = scenario.steps.iter().map(scenario::model::Step::title).collect();
+    assert_eq!(
+        titles,
+        [
+            "upgrade with l7Proxy=maybe, refused: \"not a bool\"",
+            "reinstall Cilium with ipam.operator.clusterPoolIPv4MaskSize=25",
+            "reinstall Cilium",
+            "scale cilium-operator to 0",
+        ]
+    );
+}
+
+#[test]
 fn configure_keeps_what_is_written() {
     let [Action::Configure(data)] =
         &actions("  - configure: {a: 1.10, b: true, c: 0755, d: null, e: 'x', f: 10}\n")[..]
@@ -302,7 +322,7 @@ fn allow_drops_what_is_meant() {
 }
 
 #[rstest]
-fn shipped_scenarios_are_right(#[files("../../scenarios/*.yaml")] path: std::path::PathBuf) {
+fn shipped_scenarios_are_right(#[files("../../scenarios/*/*.yaml")] path: std::path::PathBuf) {
     let path = Utf8PathBuf::from_path_buf(path).unwrap();
     good(path.as_str(), &std::fs::read_to_string(&path).unwrap());
 }

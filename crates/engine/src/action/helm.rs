@@ -1,5 +1,6 @@
-//! Helm values and `upgrade`.
+//! Helm values, `upgrade` and `reinstall`.
 
+use cilium::components;
 use cilium::values::{IpamValues, merge, with_ipam};
 use cluster::HelmAction;
 use scenario::Scenario;
@@ -7,11 +8,11 @@ use scenario::model::IpFamily;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Done, object};
+use super::{Done, install, object};
 use crate::api;
 use crate::failure::StepError;
 use crate::observe::KindName;
-use crate::session::Session;
+use crate::session::{Level, Session};
 
 /// All values that Cilium is installed with for a scenario.
 pub(crate) fn values(scenario: &Scenario) -> Map<String, Value> {
@@ -37,6 +38,47 @@ pub(super) async fn upgrade(
     over: &Map<String, Value>,
 ) -> Result<Done, StepError> {
     let before = session.world.config.clone();
+    apply(session, deadline, over).await?;
+    let after = &session.world.config;
+    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed: Vec<String> = keys
+        .into_iter()
+        .filter(|key| before.get(*key) != after.get(*key))
+        .map(|key| format!("{key}: {} -> {}", before.get(key).map_or("-", |v| v), after.get(key).map_or("-", |v| v)))
+        .collect();
+    Ok(Done::new(if changed.is_empty() { "cilium-config is unchanged".to_owned() } else { changed.join(", ") }))
+}
+
+/// Takes Cilium's release away and installs it anew, with values over those in force. What Helm did not make stays: custom resources,
+/// and what agents have left on their nodes.
+pub(super) async fn reinstall(
+    session: &mut Session,
+    deadline: Instant,
+    over: &Map<String, Value>,
+) -> Result<Done, StepError> {
+    session.drain()?;
+    let parts = [&components::AGENT, &components::OPERATOR, &components::HUBBLE_RELAY];
+    let old = |session: &Session| -> Vec<String> {
+        parts.iter().flat_map(|part| session.world.component(part)).map(|pod| pod.name.clone()).collect()
+    };
+    let cluster = session.cluster.clone();
+    let remove = async { cluster.helm(&HelmAction::Uninstall).await };
+    session.bounded(deadline, "helm uninstall", remove).await?;
+    let kinds = [KindName::new("v1", "Pod")];
+    session
+        .until(deadline, "Cilium's pods to be gone", &kinds, |session| match old(session) {
+            left if left.is_empty() => Level::Done(()),
+            left => Level::not_yet(format!("still there: {}", left.join(" "))),
+        })
+        .await?;
+    let kept = session.world.cilium_nodes.len();
+    apply(session, deadline, over).await?;
+    install::cilium_ready(session, deadline).await?;
+    Ok(Done::new(format!("Cilium is back, and found {kept} CiliumNodes")))
+}
+
+/// `helm upgrade --install`; ends when the watch has the new `cilium-config`.
+async fn apply(session: &mut Session, deadline: Instant, over: &Map<String, Value>) -> Result<(), StepError> {
     let mut values = session.values.clone();
     merge(&mut values, over);
     let version = session.world.cilium_version.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -51,14 +93,5 @@ pub(super) async fn upgrade(
     let name = cilium::config::CONFIG_MAP;
     let get = api::request(deadline, "get", "ConfigMap/kube-system/cilium-config", || maps.get(name));
     let version = session.during(get).await??.metadata.resource_version.unwrap_or_default();
-    object::seen(session, deadline, &kind, cilium::components::NAMESPACE, name, &version).await?;
-
-    let after = &session.world.config;
-    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let changed: Vec<String> = keys
-        .into_iter()
-        .filter(|key| before.get(*key) != after.get(*key))
-        .map(|key| format!("{key}: {} -> {}", before.get(key).map_or("-", |v| v), after.get(key).map_or("-", |v| v)))
-        .collect();
-    Ok(Done::new(if changed.is_empty() { "cilium-config is unchanged".to_owned() } else { changed.join(", ") }))
+    object::seen(session, deadline, &kind, cilium::components::NAMESPACE, name, &version).await
 }

@@ -17,11 +17,22 @@ pub(crate) async fn install(session: &mut Session, deadline: Instant) -> Result<
     session.bounded(deadline, "helm upgrade", async { cluster.helm(&action).await }).await
 }
 
-/// Waits until every node has a ready agent that has answered, the operator leads, and pods can be scheduled.
+/// Waits until every node is there with a ready agent that has answered, the operator leads, and pods can be scheduled; where the
+/// scenario does not ask for ready agents, until every node has one that runs.
 pub(crate) async fn ready(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
     let cluster = session.cluster.clone();
     session.bounded(deadline, "bringing up the cluster", async { cluster.ready().await }).await?;
     joined(session, deadline).await?;
+    if session.scenario.cilium.ready {
+        cilium_ready(session, deadline).await
+    } else {
+        agents_run(session, deadline).await?;
+        operator_leads(session, deadline).await
+    }
+}
+
+/// Waits until every node is ready and has a ready agent, and the operator leads.
+pub(super) async fn cilium_ready(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
     agents_ready(session, deadline).await?;
     let kinds = [KindName::new("v1", "Pod"), KindName::new("v1", "Node"), KindName::new("cilium.io/v2", "CiliumNode")];
     session
@@ -38,6 +49,16 @@ pub(crate) async fn ready(session: &mut Session, deadline: Instant) -> Result<()
                     return Level::not_yet(format!("there is no CiliumNode {name}"));
                 }
             }
+            Level::Done(())
+        })
+        .await?;
+    operator_leads(session, deadline).await
+}
+
+async fn operator_leads(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
+    session
+        .until(deadline, "the operator to lead", &[KindName::new("v1", "Pod")], |session| {
+            let world = &session.world;
             let operators: Vec<_> = world.component(&components::OPERATOR).filter(|pod| pod.is_live()).collect();
             match operators.iter().find(|pod| !pod.ready) {
                 Some(pod) => return Level::not_yet(format!("{} is not ready", pod.name)),
@@ -65,6 +86,24 @@ async fn joined(session: &mut Session, deadline: Instant) -> Result<(), StepErro
                 there if there >= wanted => Level::Done(()),
                 there => Level::not_yet(format!("{there} of {wanted} Nodes")),
             }
+        })
+        .await
+}
+
+/// Waits until every node has an agent that runs, whatever becomes of it.
+async fn agents_run(session: &mut Session, deadline: Instant) -> Result<(), StepError> {
+    let kinds = [KindName::new("v1", "Pod"), KindName::new("v1", "Node")];
+    session
+        .until(deadline, "a running agent on every node", &kinds, |session| {
+            let pods = session.world.agent_pods();
+            for name in session.world.nodes.keys() {
+                let Some(pod) = pods.get(name) else { return Level::not_yet(format!("no agent on {name}")) };
+                if pod.phase != "Running" {
+                    let state = pod.waiting.as_ref().unwrap_or(&pod.phase);
+                    return Level::not_yet(format!("{} on {name}: {state}", pod.name));
+                }
+            }
+            Level::Done(())
         })
         .await
 }

@@ -8,6 +8,7 @@ mod install;
 mod node;
 mod object;
 mod restart;
+mod scale;
 mod settle;
 mod variables;
 mod workload;
@@ -15,7 +16,7 @@ mod workload;
 pub(crate) use helm::values;
 pub(crate) use install::{install, ready};
 
-use scenario::model::{Action, Step};
+use scenario::model::{Action, RestartTarget, Step};
 use tokio::time::Instant;
 
 use crate::failure::StepError;
@@ -36,8 +37,29 @@ impl Done {
     }
 }
 
-/// Carries out a step.
+/// Carries out a step, or sees it refused where that is what it is for.
 pub(crate) async fn carry_out(
+    session: &mut Session,
+    index: usize,
+    step: &Step,
+    began: Instant,
+    deadline: Instant,
+) -> Result<Done, StepError> {
+    let outcome = act(session, index, step, began, deadline).await;
+    let Some(text) = &step.fails else { return outcome };
+    match outcome {
+        Err(error) => match error.line_with(text) {
+            Some(line) => Ok(Done::new(format!("refused: {line}"))),
+            None => Err(error),
+        },
+        Ok(done) => {
+            let message = format!("this was to be refused with \"{text}\", and was not: {}", done.detail);
+            Err(StepError::Mismatch { message, mismatches: Vec::new() })
+        }
+    }
+}
+
+async fn act(
     session: &mut Session,
     index: usize,
     step: &Step,
@@ -46,12 +68,16 @@ pub(crate) async fn carry_out(
 ) -> Result<Done, StepError> {
     match &step.action {
         Action::Deploy { workload, ready } => workload::deploy(session, deadline, workload, *ready).await,
-        Action::Scale { workload, replicas, ready } => {
-            workload::scale(session, deadline, workload, *replicas, *ready).await
+        Action::Scale { target: RestartTarget::Workload(name), replicas, ready } => {
+            workload::scale(session, deadline, name, *replicas, *ready).await
+        }
+        Action::Scale { target: RestartTarget::Component(part), replicas, ready } => {
+            scale::part(session, deadline, *part, *replicas, *ready).await
         }
         Action::Delete { workload } => workload::delete(session, deadline, workload).await,
         Action::Configure(keys) => config::configure(session, deadline, keys).await,
         Action::Upgrade(values) => helm::upgrade(session, deadline, values).await,
+        Action::Reinstall(values) => helm::reinstall(session, deadline, values).await,
         Action::Backup => config::backup(session),
         Action::Restore => config::restore(session, deadline).await,
         Action::Restart(items) => restart::restart(session, deadline, items).await,

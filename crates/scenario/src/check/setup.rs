@@ -169,7 +169,7 @@ pub(crate) fn cilium(context: &mut Context<'_>, raw: Option<&RawCilium>) -> Cili
         ipv6_mask: v6.mask.map_or(120, |(_, mask)| mask),
     };
     context.flow.pools = Pools { v4, v6 };
-    CiliumSetup { versions, ipam, values }
+    CiliumSetup { versions, ready: raw.ready.value().copied().unwrap_or(true), ipam, values }
 }
 
 fn nets(set: &PoolSet) -> Vec<IpNet> {

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::{expect, object, pools, setup};
 use crate::codes;
 use crate::located::Located;
-use crate::model::{Action, ExecStep, RestartItem, RestartTarget, Step, WaitFor};
+use crate::model::{Action, Component, ExecStep, RestartItem, RestartTarget, Step, WaitFor};
 use crate::problem::{Problem, quoted};
 use crate::raw::{ExecForm, LogForm, NodeOrName, RawAddNode, RawDeploy, RawRestart, RawStep, ScaleForm, WaitForm};
 use crate::tree::Span;
@@ -21,6 +21,7 @@ pub(crate) fn step(context: &mut Context<'_>, located: Located<RawStep>) -> Opti
     let versions = context.versions(&raw.versions);
     let always = !raw.versions.is_there();
     let is_expect = raw.expect.is_there();
+    let fails = raw.fails.get().and_then(|(span, text)| refused(context, &raw, span, text));
     let outside = raw.within.get().and_then(|(span, text)| {
         if is_expect {
             context.push(
@@ -57,7 +58,20 @@ pub(crate) fn step(context: &mut Context<'_>, located: Located<RawStep>) -> Opti
     let label = name.as_ref().map(|(_, name)| name.clone());
     named(context, name);
     let (action, within) = built?;
-    Some(Step { name: label, versions, within, action, line: span.line })
+    Some(Step { name: label, versions, within, fails, action, line: span.line })
+}
+
+/// The text of a refusal. Only what asks somebody else can be refused.
+fn refused(context: &Context<'_>, raw: &RawStep, span: Span, text: &str) -> Option<String> {
+    let text = context.filled(span, text, "fails", "removed, use")?;
+    if !raw.upgrade.is_there() && !raw.patch.is_there() {
+        context.push(
+            Problem::new(&codes::FAILS_NOTHING, span, "only an `upgrade` or a `patch` can be refused")
+                .help("look at what follows from other steps with an `expect`"),
+        );
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// Takes over a step's name: it counts for the steps after it.
@@ -99,12 +113,13 @@ fn named(context: &mut Context<'_>, name: Option<(Span, String)>) {
 }
 
 /// The names of all actions.
-pub(crate) const ACTIONS: [&str; 18] = [
+pub(crate) const ACTIONS: [&str; 19] = [
     "deploy",
     "scale",
     "delete",
     "configure",
     "upgrade",
+    "reinstall",
     "backup",
     "restore",
     "restart",
@@ -127,6 +142,7 @@ fn actions(raw: &RawStep) -> Vec<&'static str> {
         raw.delete.is_there(),
         raw.configure.is_there(),
         raw.upgrade.is_there(),
+        raw.reinstall.is_there(),
         raw.backup.is_there(),
         raw.restore.is_there(),
         raw.restart.is_there(),
@@ -163,6 +179,11 @@ fn action(context: &mut Context<'_>, raw: &RawStep, always: bool) -> Option<Acti
         let table = setup::table(context, &values.0, "upgrade");
         pools::helm(context, &values.0);
         return Some(Action::Upgrade(table));
+    }
+    if let Some((_, values)) = raw.reinstall.get() {
+        let table = setup::table(context, &values.0, "reinstall");
+        pools::helm(context, &values.0);
+        return Some(Action::Reinstall(table));
     }
     if raw.backup.get().is_some() {
         context.flow.backup = Some(context.flow.pools.clone());
@@ -211,8 +232,17 @@ fn deploy(context: &mut Context<'_>, span: Span, form: &RawDeploy) -> Option<Act
 fn scale(context: &Context<'_>, span: Span, form: &ScaleForm) -> Option<Action> {
     let replicas = context.required(&form.replicas, "replicas", span, "5").map(|(_, replicas)| *replicas);
     let (span, name) = context.required(&form.workload, "workload", span, "alpine")?;
-    let workload = context.deployed(span, name)?;
-    Some(Action::Scale { workload, replicas: replicas?, ready: form.ready.value().copied().unwrap_or(true) })
+    let target = match context.target(span, name)? {
+        RestartTarget::Component(other) if other != Component::Operator => {
+            context.push(
+                Problem::new(&codes::UNKNOWN_WORKLOAD, span, format!("`{name}` cannot be scaled"))
+                    .help("of Cilium's parts, scale `cilium-operator`"),
+            );
+            return None;
+        }
+        target => target,
+    };
+    Some(Action::Scale { target, replicas: replicas?, ready: form.ready.value().copied().unwrap_or(true) })
 }
 
 fn configure(

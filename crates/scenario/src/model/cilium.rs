@@ -79,6 +79,8 @@ pub struct IpamConfig {
 pub struct CiliumSetup {
     /// Versions that the scenario speaks about. Default any.
     pub versions: VersionRange,
+    /// Whether the steps begin once every node has a ready agent; else once every node has one that runs. Default true.
+    pub ready: bool,
     /// IPAM.
     pub ipam: IpamConfig,
     /// Further Helm values, merged over everything else.

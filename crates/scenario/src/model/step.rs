@@ -16,6 +16,8 @@ pub struct Step {
     pub versions: Option<VersionRange>,
     /// Deadline. Each action has a default.
     pub within: Option<Duration>,
+    /// A text that must be in the error with which it is refused: then it passes, and changes nothing.
+    pub fails: Option<String>,
     /// What it does.
     pub action: Action,
     /// Line in the file, from 1.
@@ -32,10 +34,10 @@ pub enum Action {
         /// Whether to wait for ready pods (`deploy: {workload: alpine, ready: false}` does not).
         ready: bool,
     },
-    /// Changes a workload's replicas; ends when so many are ready and no more are live.
+    /// Changes the replicas of a workload or of the operator; ends when so many are ready and no more are live.
     Scale {
-        /// Name in `workloads`.
-        workload: String,
+        /// A workload, or the operator: of Cilium's parts, the one whose absence means something to IPAM.
+        target: RestartTarget,
         /// New number.
         replicas: u32,
         /// Whether to wait for ready pods.
@@ -50,6 +52,9 @@ pub enum Action {
     Configure(BTreeMap<String, Option<String>>),
     /// `helm upgrade` with these values over the ones in force. Restarts what the chart restarts.
     Upgrade(Map<String, Value>),
+    /// `helm uninstall` and `helm install` with these values over the ones in force; ends when Cilium is ready as after the
+    /// installation. Custom resources stay, as Helm leaves them.
+    Reinstall(Map<String, Value>),
     /// Keeps `cilium-config` as it is now.
     Backup,
     /// Puts the kept `cilium-config` back.

@@ -13,7 +13,10 @@ use super::{
 impl Step {
     /// What the step does, in a line.
     pub fn title(&self) -> String {
-        self.action.to_string()
+        match &self.fails {
+            None => self.action.to_string(),
+            Some(text) => format!("{}, refused: \"{text}\"", self.action),
+        }
     }
 }
 
@@ -21,7 +24,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deploy { workload, ready } => write!(f, "deploy {workload}{}", unready(*ready)),
-            Self::Scale { workload, replicas, ready } => write!(f, "scale {workload} to {replicas}{}", unready(*ready)),
+            Self::Scale { target, replicas, ready } => write!(f, "scale {target} to {replicas}{}", unready(*ready)),
             Self::Delete { workload } => write!(f, "delete {workload}"),
             Self::Configure(data) => {
                 let changes = data.iter().map(|(key, value)| match value {
@@ -34,6 +37,12 @@ impl fmt::Display for Action {
                 let mut paths = Vec::new();
                 leaves("", values, &mut paths);
                 write!(f, "upgrade with {}", paths.join(", "))
+            }
+            Self::Reinstall(values) => {
+                let mut paths = Vec::new();
+                leaves("", values, &mut paths);
+                let with = if paths.is_empty() { String::new() } else { format!(" with {}", paths.join(", ")) };
+                write!(f, "reinstall Cilium{with}")
             }
             Self::Backup => f.write_str("backup cilium-config"),
             Self::Restore => f.write_str("restore cilium-config"),

@@ -119,6 +119,9 @@ pub(crate) struct RawCilium {
     /// Versions that the scenario speaks about: ">=1.18", ">=1.18, <1.20", "1.18 || 1.20". Default: any.
     #[serde(default)]
     pub(crate) versions: Field<String>,
+    /// Whether the steps begin once every node has a ready agent (true), or once every node has one that runs (false). Default true.
+    #[serde(default)]
+    pub(crate) ready: Field<bool>,
     /// IP address management.
     #[serde(default)]
     pub(crate) ipam: Field<RawIpam>,

@@ -7,7 +7,7 @@ use super::{Json, OneOrMany, RawExpect, Text, Written};
 use crate::located::{Entries, Field, Located};
 
 /// Fields of a step that are no action.
-pub(crate) const STEP_MODIFIERS: [&str; 3] = ["name", "versions", "within"];
+pub(crate) const STEP_MODIFIERS: [&str; 4] = ["name", "versions", "within", "fails"];
 
 /// One step: exactly one action, and possibly `name`, `versions` and `within`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,10 +24,13 @@ pub(crate) struct RawStep {
     /// Deadline: `90s`, `2m`. Each action has a default. For `expect`, write it inside.
     #[serde(default)]
     pub(crate) within: Field<String>,
+    /// A text that must be in the error with which an `upgrade` or a `patch` is refused: the step passes then, and only then.
+    #[serde(default)]
+    pub(crate) fails: Field<String>,
     /// Creates a workload; ends when all its pods are ready.
     #[serde(default)]
     pub(crate) deploy: Field<RawDeploy>,
-    /// Changes a workload's number of pods.
+    /// Changes the number of pods of a workload or of cilium-operator.
     #[serde(default)]
     pub(crate) scale: Field<ScaleForm>,
     /// Removes a workload; ends when its pods are gone.
@@ -41,6 +44,10 @@ pub(crate) struct RawStep {
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub(crate) upgrade: Field<Json>,
+    /// `helm uninstall`, then `helm install` with these values over the ones in force. CiliumNodes stay.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub(crate) reinstall: Field<Json>,
     /// Keeps `cilium-config` as it is now.
     #[serde(default)]
     pub(crate) backup: Field<CiliumConfig>,
@@ -113,11 +120,11 @@ pub(crate) struct DeployForm {
     pub(crate) ready: Field<bool>,
 }
 
-/// A workload's new number of pods.
+/// A new number of pods.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ScaleForm {
-    /// Name in `workloads`.
+    /// Name in `workloads`, or cilium-operator.
     pub(crate) workload: Field<String>,
     /// Number of pods.
     pub(crate) replicas: Field<u32>,
