@@ -31,13 +31,18 @@ fn fidelity(dir: &Path, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// Every shipped scenario, under several orders of what real life leaves open.
+/// Every scenario with a recording, under several orders of what real life leaves open.
 #[rstest]
 fn does_what_real_clusters_did(
     #[values("1.18.4", "1.19.1", "1.20.2")] cilium: &str,
     #[values("0", "1", "2")] seed: &str,
 ) {
-    let (code, told) = fidelity(&project(), &["--cilium", cilium, "--seed", seed]);
+    let recorded = std::fs::read_dir(project().join("tests/fidelity").join(cilium)).unwrap();
+    let names: Vec<String> =
+        recorded.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let mut arguments = vec!["--cilium", cilium, "--seed", seed];
+    arguments.extend(names.iter().map(String::as_str));
+    let (code, told) = fidelity(&project(), &arguments);
     assert_eq!(code, 0, "{told}");
 }
 
@@ -51,7 +56,7 @@ fn with_recording(change: impl FnOnce(String) -> Option<String>) -> tempfile::Te
         std::fs::write(path, text).unwrap();
     };
     let read = |name: &str| std::fs::read_to_string(project().join(name)).unwrap();
-    copy("scenarios/fresh-kubernetes.yaml", &read("scenarios/fresh-kubernetes.yaml"));
+    copy("scenarios/fresh-kubernetes.yaml", &read("scenarios/install/fresh-kubernetes.yaml"));
     if let Some(text) = change(read(RECORDING)) {
         copy(RECORDING, &text);
     }

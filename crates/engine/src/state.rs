@@ -21,6 +21,11 @@ pub(crate) const MOST_NODES: usize = 200;
 /// they have become ready (pkg/endpointcleanup).
 pub(crate) const QUIET: Duration = Duration::from_secs(10);
 
+/// How long nothing may have changed where something waits that may wait for ever (an agent without a podCIDR): longer than any part of
+/// Cilium takes from one change of its pod to the next on its way to being ready, and than an operator needs for a lease that was not given
+/// back (15 s).
+pub(crate) const STILL: Duration = Duration::from_secs(30);
+
 fn node_kind() -> KindName {
     KindName::new("v1", "Node")
 }
@@ -197,51 +202,94 @@ impl Moment<'_> {
 
     /// Why the cluster is between two states, with the moment at which it may be settled although nothing changes any more.
     pub(crate) fn unsettled(&self, now: Instant) -> Option<(String, Option<Instant>)> {
+        if let Some(why) = self.moves() {
+            return Some((why, None));
+        }
+        let (why, quiet) = match self.hangs() {
+            Some(why) => (why, STILL),
+            None => ("something changed a moment ago".to_owned(), QUIET),
+        };
+        let last = kinds().iter().filter_map(|kind| self.last_change(kind)).max()?;
+        (now.saturating_duration_since(last) < quiet).then(|| (why, Some(last + quiet)))
+    }
+
+    /// What is not known, or sure to change by itself.
+    fn moves(&self) -> Option<String> {
         let world = self.world;
-        let why = |text: String| Some((text, None));
         if let Some(stale) = world.stale(&kinds()) {
-            return why(stale);
-        }
-        if world.operator_leader.is_none() {
-            return why("no operator leads".to_owned());
-        }
-        for (name, node) in &world.nodes {
-            let role = self.role(name);
-            if !node.ready {
-                return why(format!("node {role} is not ready"));
-            }
-            if node.taints.iter().any(|taint| taint == components::AGENT_NOT_READY_TAINT) {
-                return why(format!("node {role} is tainted {}", components::AGENT_NOT_READY_TAINT));
-            }
-            if world.agent_on(name).is_none() {
-                return why(format!("the agent on {role} has not said what it runs"));
-            }
+            return Some(stale);
         }
         for (key, pod) in &world.pods {
             let Some((_, of)) = self.owner(pod) else { continue };
             if pod.terminating {
-                return why(format!("a pod of {of} is on its way out"));
+                return Some(format!("a pod of {of} is on its way out"));
             }
-            let known = pod.host_network || world.endpoints.contains_key(key);
             // The operator restarts pods of CoreDNS that no agent knows, one after another (cilium/cilium:
             // operator/unmanagedpods).
-            if of == components::COREDNS.name && !known {
-                return why(format!("a pod of {of} has no CiliumEndpoint"));
+            let lost = pod.phase == "Running" && !pod.host_network && !world.endpoints.contains_key(key);
+            if of == components::COREDNS.name && lost && world.operator_leader.is_some() {
+                return Some(format!("a pod of {of} has no CiliumEndpoint"));
             }
-            // Others stay as they are: without a network, so that their probes fail for ever.
-            let lost = !known && pod.phase == "Running" && !pod.ips.is_empty();
-            if pod.is_live() && !pod.ready && !lost {
-                return why(format!("a pod of {of} is not ready"));
+            // The first time it is not known yet whether it fails again.
+            if pod.host_network && !pod.ready && pod.restarts > 0 && !self.crash_loops(key) {
+                return Some(format!("a pod of {of} has been restarted"));
             }
         }
-        let last = kinds().iter().filter_map(|kind| self.last_change(kind)).max()?;
-        (now.saturating_duration_since(last) < QUIET)
-            .then(|| ("something changed a moment ago".to_owned(), Some(last + QUIET)))
+        None
     }
 
-    /// When an object of a kind changed last. Nodes report their health all the time, and agents count on their own pods.
+    /// What is not as it should be in the end, and may stay so: an agent that waits for what nobody gives it.
+    fn hangs(&self) -> Option<String> {
+        let world = self.world;
+        // Without an operator nobody has to lead, and nobody takes taints away.
+        let operated = world.component(&components::OPERATOR).next().is_some();
+        if operated && world.operator_leader.is_none() {
+            return Some("no operator leads".to_owned());
+        }
+        for (name, node) in &world.nodes {
+            let role = self.role(name);
+            if !node.ready {
+                return Some(format!("node {role} is not ready"));
+            }
+            if node.taints.iter().any(|taint| taint == components::AGENT_NOT_READY_TAINT) {
+                return Some(format!("node {role} is tainted {}", components::AGENT_NOT_READY_TAINT));
+            }
+            if world.agent_on(name).is_none() {
+                return Some(format!("the agent on {role} has not said what it runs"));
+            }
+        }
+        for (key, pod) in &world.pods {
+            let Some((_, of)) = self.owner(pod) else { continue };
+            // A pod that lost its network stays as it is, so that its probes fail for ever.
+            let known = pod.host_network || world.endpoints.contains_key(key);
+            let lost = !known && pod.phase == "Running" && !pod.ips.is_empty();
+            if pod.is_live() && !pod.ready && !lost {
+                return Some(format!("a pod of {of} is not ready"));
+            }
+        }
+        None
+    }
+
+    /// Whether a part of Cilium in its node's network ends again and again: its pod was seen waiting for its next start.
+    fn crash_loops(&self, key: &Key) -> bool {
+        if self.world.pods.get(key).is_none_or(|pod| !pod.host_network || pod.restarts == 0) {
+            return false;
+        }
+        let versions = self.history.of(&pod_kind(), &key.0, &key.1);
+        let uid = versions.last().and_then(|version| version.object.pointer("/metadata/uid"));
+        let own = versions.iter().rev().take_while(|version| version.object.pointer("/metadata/uid") == uid);
+        own.filter(|version| version.seen != Seen::Deleted)
+            .any(|version| crate::world::pod_waiting(&version.object).as_deref() == Some("CrashLoopBackOff"))
+    }
+
+    /// When an object of a kind changed last. Nodes report their health all the time, and agents count on their own pods. What a pod that
+    /// crash-loops goes through is one state.
     fn last_change(&self, kind: &KindName) -> Option<Instant> {
-        let objects = self.history.kind(kind);
+        let looping = |key: &Key| *kind == pod_kind() && self.crash_loops(key);
+        let operators = self.world.component(&components::OPERATOR);
+        let flapping = *kind == lease_kind()
+            && operators.into_iter().any(|pod| self.crash_loops(&(pod.namespace.clone(), pod.name.clone())));
+        let objects = self.history.kind(kind).filter(|(key, _)| !flapping && !looping(key));
         let lasts = objects.filter_map(|(_, versions)| {
             let mut last = versions.last()?;
             for version in versions.iter().rev().skip(1) {

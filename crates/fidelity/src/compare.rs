@@ -57,6 +57,8 @@ pub struct Comparison {
     pub cilium: String,
     /// Counts.
     pub tally: Tally,
+    /// How many orders of what real life leaves open were tried on the simulated side until one was equal; 1 where none was.
+    pub orders: u64,
     /// Phases that were not compared: `start (real: a pod of coredns is not ready)`.
     pub unsettled: Vec<String>,
     /// Every difference, in order of phase and subject.
@@ -69,6 +71,12 @@ impl Comparison {
         self.differences.is_empty() && self.unsettled.is_empty() && self.tally.facts > 0
     }
 
+    /// With the number of orders that had been tried when it was made.
+    #[must_use]
+    pub fn in_order(self, orders: u64) -> Self {
+        Self { orders, ..self }
+    }
+
     /// A scenario that could not be compared at all, with the reasons of both sides.
     pub fn impossible(scenario: &str, cilium: &str, real: Option<String>, sim: Option<String>) -> Self {
         let difference = Difference { phase: "all".to_owned(), subject: "the run".to_owned(), real, sim };
@@ -76,6 +84,7 @@ impl Comparison {
             scenario: scenario.to_owned(),
             cilium: cilium.to_owned(),
             tally: Tally { phases: 1, different: 1, ..Tally::default() },
+            orders: 1,
             unsettled: Vec::new(),
             differences: vec![difference],
         }
@@ -88,6 +97,7 @@ pub fn compare(real: &Recording, sim: &Recording) -> Comparison {
         scenario: real.scenario.clone(),
         cilium: real.cilium.clone(),
         tally: Tally::default(),
+        orders: 1,
         unsettled: Vec::new(),
         differences: Vec::new(),
     };

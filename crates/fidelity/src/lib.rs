@@ -14,6 +14,9 @@
 //! - on which node the scheduler puts a pod that may run on several. What became of the pods that were on a node, and what is true of
 //!   kept and of new ones there, is compared where both runs have such pods; how many there are in all is always compared, and facts that found
 //!   no counterpart are counted;
+//! - in which order an operator serves several nodes, where that decides who gets what: the simulated side is tried in several orders, and
+//!   how many it took is told;
+//! - how often a part of Cilium that crash-loops has been restarted so far, and whether it runs at this moment. That it does so is a fact;
 //! - how often a pod of Cilium's was restarted since it lost its network: its probes fail, so that is a matter of time. That it
 //!   lost it is a fact;
 //! - whether the probe of CoreDNS or Hubble Relay falls into a short interruption.

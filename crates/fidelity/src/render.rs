@@ -8,22 +8,22 @@ use crate::compare::{Comparison, Tally};
 pub fn table(comparisons: &[Comparison]) -> String {
     let width = comparisons.iter().map(|one| one.scenario.len()).max().unwrap_or(0).max("scenario".len());
     let mut text = format!(
-        "{:<width$}  {:<8}  {:>6}  {:>5}  {:>9}  {:>9}  {:>5}  {:>9}\n",
-        "scenario", "cilium", "phases", "equal", "different", "unsettled", "facts", "elsewhere"
+        "{:<width$}  {:<8}  {:>6}  {:>5}  {:>9}  {:>9}  {:>5}  {:>9}  {:>6}\n",
+        "scenario", "cilium", "phases", "equal", "different", "unsettled", "facts", "elsewhere", "orders"
     );
     let mut all = Tally::default();
-    let mut line = |name: &str, cilium: &str, tally: Tally| {
+    let mut line = |name: &str, cilium: &str, tally: Tally, orders: &str| {
         let Tally { phases, equal, different, unsettled, facts, elsewhere } = tally;
         let _ = writeln!(
             text,
-            "{name:<width$}  {cilium:<8}  {phases:>6}  {equal:>5}  {different:>9}  {unsettled:>9}  {facts:>5}  {elsewhere:>9}"
+            "{name:<width$}  {cilium:<8}  {phases:>6}  {equal:>5}  {different:>9}  {unsettled:>9}  {facts:>5}  {elsewhere:>9}  {orders:>6}"
         );
     };
     for one in comparisons {
-        line(&one.scenario, &one.cilium, one.tally);
+        line(&one.scenario, &one.cilium, one.tally, &one.orders.to_string());
         all.add(one.tally);
     }
-    line("all", "", all);
+    line("all", "", all, "");
     text
 }
 

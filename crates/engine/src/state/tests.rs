@@ -9,7 +9,7 @@ use scenario::Scenario;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Marks, Moment, QUIET};
+use super::{Marks, Moment, QUIET, STILL};
 use crate::observe::{History, KindName, ObjectChange, Observation};
 use crate::support::objects::{self, NODES, Pod};
 use crate::world::{AgentFacts, World};
@@ -206,6 +206,35 @@ async fn says_what_has_not_settled(#[case] change: impl FnOnce(&mut Scene), #[ca
     let mut scene = Scene::full();
     change(&mut scene);
     assert_eq!(scene.unsettled().as_deref(), expected);
+}
+
+fn crashing(restarts: u64, waiting: Option<&str>) -> Value {
+    let pod =
+        Pod { ready: false, ..Pod::system(json!({"k8s-app": "cilium"}), "cilium-2", NODES[1], "172.18.0.2", true) };
+    let mut pod = with_uid(pod.value(), "crashing");
+    let state = waiting.map_or_else(|| json!({"running": {}}), |reason| json!({"waiting": {"reason": reason}}));
+    pod["status"]["containerStatuses"] = json!([{"name": "cilium-agent", "restartCount": restarts, "state": state}]);
+    pod
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_or_crash_loops_is_settled_once_all_else_is_still() {
+    let mut scene = Scene::full();
+    scene.put(crashing(1, None));
+    let roles = scene.world.roles();
+    let why = |scene: &Scene| scene.moment(&roles).unsettled(Instant::now());
+    tokio::time::advance(STILL).await;
+    let first = why(&scene).map(|(why, wake)| (why, wake.is_some()));
+    assert_eq!(first, Some(("a pod of cilium has been restarted".to_owned(), false)), "it may come up yet");
+    scene.put(crashing(1, Some("CrashLoopBackOff")));
+    tokio::time::advance(STILL).await;
+    assert_eq!(why(&scene), None);
+    // Whether it runs right now is no change, and neither is how often it has ended.
+    scene.put(crashing(2, None));
+    assert_eq!(why(&scene), None);
+    scene.put(objects::cilium_node(NODES[1], &["10.0.1.0/24"], Some("allocator full")));
+    let (told, wake) = why(&scene).expect("unsettled");
+    assert_eq!((told.as_str(), wake), ("the agent on worker has not said what it runs", Some(Instant::now() + STILL)));
 }
 
 #[tokio::test(start_paused = true)]

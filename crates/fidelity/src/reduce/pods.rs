@@ -96,6 +96,10 @@ fn pod_line(blocks: &Blocks, state: &State, pod: &PodState, before: Option<&PodS
         Some(addresses) if *addresses == pod.ips => "; endpoint".to_owned(),
         Some(_) => "; endpoint with other addresses".to_owned(),
     };
+    // How often it has ended so far is a matter of time, and so is whether it runs at this moment.
+    if crash_loops(pod) {
+        return format!("{address}; crash-loops");
+    }
     // Its probes fail from then on, and how often it has been restarted since is a matter of time.
     if pod.owner == Owner::System && !pod.host_network && pod.endpoint.is_none() {
         return format!("{address}{endpoint}");
@@ -107,6 +111,12 @@ fn pod_line(blocks: &Blocks, state: &State, pod: &PodState, before: Option<&PodS
         &pod.seen
     };
     format!("{address}{endpoint}; {}", history(seen))
+}
+
+/// Whether a part of Cilium in its node's network ends again and again.
+fn crash_loops(pod: &PodState) -> bool {
+    let waited = || pod.seen.iter().any(|one| one.crashing);
+    pod.owner == Owner::System && pod.host_network && (pod.restarts > 1 || pod.restarts == 1 && waited())
 }
 
 /// What happened to a pod since it was ready for the first time.

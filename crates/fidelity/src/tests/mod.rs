@@ -225,6 +225,19 @@ fn says_why_a_run_is_not_comparable(#[case] stream: Stream, #[case] why: &str) {
 }
 
 #[test]
+fn how_often_a_part_that_crash_loops_has_ended_is_free() {
+    let looping = |restarts: u64, ready: bool| {
+        let mut state = start();
+        state.pods[2].restarts = restarts;
+        then(&mut state, 2, |one| (one.crashing, one.ready, one.restarts) = (!ready, ready, restarts));
+        reduced(vec![start(), state])
+    };
+    let comparison = compare(&looping(2, false), &looping(5, true));
+    assert!(comparison.is_equal(), "{}", differences(&[comparison]));
+    assert!(!compare(&looping(0, true), &looping(2, false)).is_equal(), "that it does is none");
+}
+
+#[test]
 fn a_skipped_scenario_is_left_out() {
     assert!(reduce(&Stream::of(Vec::new()).ending(Outcome::Skipped).events()).is_empty());
 }
@@ -241,7 +254,7 @@ fn tells_both_sides() {
     );
     let table = table(&comparisons);
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines[0], "scenario  cilium    phases  equal  different  unsettled  facts  elsewhere");
+    assert_eq!(lines[0], "scenario  cilium    phases  equal  different  unsettled  facts  elsewhere  orders");
     assert!(lines[1].starts_with("s         1.18.4         2      1          1          0"), "{}", lines[1]);
     assert!(lines[2].starts_with("all "), "{}", lines[2]);
 }
