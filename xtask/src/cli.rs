@@ -23,6 +23,8 @@ pub(crate) enum Command {
     E2e(E2e),
     /// List the scenarios.
     List(List),
+    /// Print the table of the scenarios by folder, or check the committed one.
+    Catalogue(Catalogue),
     /// Check scenario files, Cilium's values, its ConfigMap or a running cluster, without changing anything.
     Lint(Lint),
     /// Say what a scenario or a values file makes of each node, without a cluster.
@@ -48,7 +50,7 @@ pub(crate) enum Command {
 /// Which scenarios.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Selection {
-    /// Names of scenarios, globs of names (`cidr-*`), or paths of files. Default: all.
+    /// Names of scenarios, globs of names (`cidr-*`), folders of the catalogue (`regressions`), or paths of files. Default: all.
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
     /// Only scenarios with one of these tags.
@@ -316,6 +318,16 @@ pub(crate) struct Predict {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Catalogue {
+    /// Compare with scenarios/README.md instead of printing.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Write scenarios/README.md.
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) write: bool,
 }
 
 #[derive(Debug, Args)]

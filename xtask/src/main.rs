@@ -7,6 +7,7 @@ mod out;
 
 mod cli;
 mod cmd;
+mod generated;
 mod outcome;
 mod project;
 mod provider;

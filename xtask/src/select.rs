@@ -1,5 +1,6 @@
 //! Finding and reading scenario files.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -23,6 +24,7 @@ pub(crate) struct Read {
 /// Reads every file of `scenarios/`, and those that the selection names by path; takes what the selection asks for.
 pub(crate) fn read(selection: &Selection) -> Result<Read> {
     let (paths, names): (Vec<&String>, Vec<&String>) = selection.scenarios.iter().partition(|one| is_path(one));
+    let names: Vec<&str> = names.into_iter().map(|name| in_catalogue(name)).collect();
     let mut files = Vec::new();
     if paths.is_empty() || !names.is_empty() {
         files.extend(catalogue()?);
@@ -49,11 +51,11 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
             glob::Pattern::new(name).map_err(|error| BadInput(format!("\"{name}\" is not a glob: {error}")).into())
         })
         .collect::<Result<Vec<_>>>()?;
-    let known: Vec<String> = scenarios.iter().map(|s| s.name.clone()).collect();
     let broken = |name: &str| files.iter().any(|path| path.file_stem() == Some(name));
     for (name, pattern) in names.iter().zip(&patterns) {
-        if !known.iter().any(|one| pattern.matches(one)) && !broken(name) {
-            let near = known.iter().min_by_key(|one| strsim::damerau_levenshtein(one, name));
+        if !scenarios.iter().any(|one| takes(pattern, one)) && !broken(name) {
+            let known = scenarios.iter().flat_map(|one| [one.name.clone(), folder(one)]);
+            let near = known.min_by_key(|one| strsim::damerau_levenshtein(one, name));
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             return Err(NothingSelected(format!(
                 "no scenario matches \"{name}\"{hint} `cargo xtask list` shows them all"
@@ -63,8 +65,7 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
     }
     let by_path = |scenario: &Scenario| paths.iter().any(|path| Utf8Path::new(path) == scenario.source.path);
     scenarios.retain(|scenario| {
-        let named =
-            selection.scenarios.is_empty() || by_path(scenario) || patterns.iter().any(|p| p.matches(&scenario.name));
+        let named = selection.scenarios.is_empty() || by_path(scenario) || patterns.iter().any(|p| takes(p, scenario));
         let tagged = selection.tag.is_empty() || scenario.tags.iter().any(|tag| selection.tag.contains(tag));
         named && tagged
     });
@@ -79,7 +80,34 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
 }
 
 fn is_path(text: &str) -> bool {
-    text.ends_with(".yaml") || text.ends_with(".yml") || text.contains('/')
+    text.ends_with(".yaml") || text.ends_with(".yml")
+}
+
+/// A folder as a shell completes it, `scenarios/regressions/`, is that of the catalogue.
+fn in_catalogue(text: &str) -> &str {
+    text.strip_prefix("./").unwrap_or(text).trim_start_matches("scenarios/").trim_end_matches('/')
+}
+
+/// Whether a pattern means a scenario: by its name, by its folder, or by both (`regressions/*`).
+fn takes(pattern: &glob::Pattern, scenario: &Scenario) -> bool {
+    let folder = folder(scenario);
+    pattern.matches(&scenario.name)
+        || pattern.matches(&folder)
+        || pattern.matches(&format!("{folder}/{}", scenario.name))
+}
+
+/// The folder that a scenario's file is in.
+pub(crate) fn folder(scenario: &Scenario) -> String {
+    scenario.source.path.parent().and_then(Utf8Path::file_name).unwrap_or(".").to_owned()
+}
+
+/// Scenarios by folder, both in order of name.
+pub(crate) fn by_folder(scenarios: &[Arc<Scenario>]) -> BTreeMap<String, Vec<&Scenario>> {
+    let mut folders: BTreeMap<String, Vec<&Scenario>> = BTreeMap::new();
+    for scenario in scenarios {
+        folders.entry(folder(scenario)).or_default().push(scenario);
+    }
+    folders
 }
 
 /// Every scenario file of the project.

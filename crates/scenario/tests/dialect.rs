@@ -65,6 +65,6 @@ fn every_form_is_read_alike() {
 }
 
 #[rstest]
-fn shipped_scenarios_are_read_alike(#[files("../../scenarios/*.yaml")] path: std::path::PathBuf) {
+fn shipped_scenarios_are_read_alike(#[files("../../scenarios/*/*.yaml")] path: std::path::PathBuf) {
     compare(&std::fs::read_to_string(path).unwrap());
 }

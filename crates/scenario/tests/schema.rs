@@ -25,7 +25,7 @@ fn every_form_is_valid() {
 }
 
 #[rstest]
-fn shipped_scenarios_are_valid(#[files("../../scenarios/*.yaml")] path: std::path::PathBuf) {
+fn shipped_scenarios_are_valid(#[files("../../scenarios/*/*.yaml")] path: std::path::PathBuf) {
     assert_eq!(valid(&std::fs::read_to_string(path).unwrap()), Ok(()));
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn run(args: &List) -> Result<u8> {
             .iter()
             .map(|s| {
                 json!({
-                    "name": s.name, "summary": s.summary, "file": s.source.path, "tags": s.tags,
+                    "name": s.name, "folder": select::folder(s), "summary": s.summary, "file": s.source.path, "tags": s.tags,
                     "references": s.references, "versions": s.cilium.versions.text,
                     "clusters": s.clusters, "steps": s.steps.len(),
                 })
@@ -23,8 +23,11 @@ pub(crate) fn run(args: &List) -> Result<u8> {
         say!("{}", serde_json::to_string_pretty(&scenarios)?);
     } else {
         let width = read.scenarios.iter().map(|s| s.name.len()).max().unwrap_or(0);
-        for scenario in &read.scenarios {
-            say!("{:width$}  {}", scenario.name, scenario.summary);
+        for (folder, scenarios) in select::by_folder(&read.scenarios) {
+            say!("{folder}/");
+            for scenario in scenarios {
+                say!("  {:width$}  {}", scenario.name, scenario.summary);
+            }
         }
     }
     super::lint::complain(&read.problems);

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod adopt;
+mod catalogue;
 mod clean;
 mod completions;
 pub(crate) mod doctor;
@@ -22,6 +23,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::E2e(args) => e2e::run(args),
         Command::List(args) => list::run(&args),
+        Command::Catalogue(args) => catalogue::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,29 +1,16 @@
 //! `schema`.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cli::Schema;
-use crate::project;
+use crate::generated::Generated;
 
 pub(crate) fn run(args: &Schema) -> Result<u8> {
-    let text = scenario::schema::text();
-    let path = project::short_root().join("scenarios/schema.json");
-    if args.write {
-        fs_err::write(&path, &text).context("write the schema")?;
-        return Ok(events::exit::PASSED);
-    }
-    if !args.check {
-        put!("{text}");
-        return Ok(events::exit::PASSED);
-    }
-    let committed = fs_err::read_to_string(&path).unwrap_or_default();
-    if committed == text {
-        say!("{path} is up to date");
-        return Ok(events::exit::PASSED);
-    }
-    let line = committed.lines().zip(text.lines()).take_while(|(a, b)| a == b).count() + 1;
-    eprintln!(
-        "error: {path}:{line} differs from the scenario format\n  help: `cargo xtask schema --write` brings it up to date"
-    );
-    Ok(events::exit::BAD_INPUT)
+    let generated = Generated {
+        file: "scenarios/schema.json",
+        text: scenario::schema::text(),
+        source: "the scenario format",
+        command: "cargo xtask schema --write",
+    };
+    generated.answer(args.check, args.write)
 }
