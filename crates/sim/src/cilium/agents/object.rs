@@ -47,13 +47,16 @@ pub(super) fn view(object: &Stored) -> CiliumNodeView {
 pub(super) fn write(cx: &mut Context, node: &NodeFacts, agent: Option<&Agent>, cidrs: Option<&PodCidrWrite>) {
     let mut addresses: Vec<Value> =
         node.internal_ips.iter().map(|ip| json!({"type": "InternalIP", "ip": ip})).collect();
+    // Families without a router, by whether they are IPv4.
+    let mut off = Vec::new();
     let mut health = json!({});
     let mut ingress = json!({});
     for family in [Family::V4, Family::V6] {
         let Some(own) = agent.map(|agent| agent.infra(family)) else { continue };
         let key = if family == Family::V4 { "ipv4" } else { "ipv6" };
-        if let Some(ip) = own.router {
-            addresses.push(json!({"type": "CiliumInternalIP", "ip": ip.to_string()}));
+        match own.router {
+            Some(ip) => addresses.push(json!({"type": "CiliumInternalIP", "ip": ip.to_string()})),
+            None => off.push(family == Family::V4),
         }
         if let Some(ip) = own.health {
             health[key] = ip.to_string().into();
@@ -90,7 +93,14 @@ pub(super) fn write(cx: &mut Context, node: &NodeFacts, agent: Option<&Agent>, c
             }
         }
         if agent.is_some() || spec["addresses"].is_null() {
-            spec["addresses"] = addresses.into();
+            // The router's address in a family that has been turned off stays: the agent takes it over from the object, and nobody
+            // takes it out.
+            let stays = |address: &&Value| {
+                let ip: Option<IpAddr> = address["ip"].as_str().and_then(|ip| ip.parse().ok());
+                address["type"] == "CiliumInternalIP" && ip.is_some_and(|ip| off.contains(&ip.is_ipv4()))
+            };
+            let kept: Vec<Value> = spec["addresses"].as_array().into_iter().flatten().filter(stays).cloned().collect();
+            spec["addresses"] = addresses.into_iter().chain(kept).collect();
             spec["health"] = health;
             spec["ingress"] = ingress;
         }
