@@ -6,7 +6,7 @@ use semver::Version;
 
 use crate::versions::versions;
 
-const EXIT_CODES: &str = "Exit codes: 0 passed, 1 a check failed, 2 bad input, 3 cluster or tool error, 4 nothing selected, \
+const EXIT_CODES: &str = "Exit codes: 0 passed, 1 a check failed or an xpass, 2 bad input, 3 cluster or tool error, 4 nothing selected, \
 130 interrupted.";
 
 /// Proves how Cilium hands out pod addresses, on clusters that live as long as a scenario.
@@ -126,6 +126,9 @@ pub(crate) struct E2e {
     /// Wait after each step until the cluster has settled, so that the recording can be compared (`fidelity --real`).
     #[arg(long)]
     pub(crate) settle: bool,
+    /// Tell of scenarios that pass where a known bug should make them fail, without failing the run.
+    #[arg(long)]
+    pub(crate) defer_xpass: bool,
     /// Where reports and evidence go. Default: target/e2e/RUN.
     #[arg(long, value_name = "DIR")]
     pub(crate) report_dir: Option<Utf8PathBuf>,

@@ -10,6 +10,7 @@ use scenario::{Diagnostic, Scenario, Severity};
 use crate::cli::Selection;
 use crate::outcome::{BadInput, NothingSelected};
 use crate::project;
+use crate::versions::versions;
 
 /// What was read.
 pub(crate) struct Read {
@@ -42,7 +43,8 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
         .iter()
         .map(|path| Ok((path.clone(), fs_err::read(path).with_context(|| format!("read {path}"))?)))
         .collect::<Result<Vec<_>>>()?;
-    let (mut scenarios, problems) = scenario::parse_all(&bytes);
+    let (mut scenarios, mut problems) = scenario::parse_all(&bytes);
+    problems.extend(scenarios.iter().flat_map(|one| scenario::unreached(one, &versions().cilium.proven)));
     let count = files.len();
 
     let patterns = names

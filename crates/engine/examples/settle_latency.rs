@@ -90,6 +90,7 @@ async fn main() {
         seed: None,
         notice: None,
         settle: false,
+        defer_xpass: false,
     };
     engine::run(&[plan], &lab, &options, &emitter, &Stop::default(), events::exit::code).await;
 

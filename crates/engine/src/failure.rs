@@ -112,6 +112,7 @@ pub(crate) fn describe(error: &StepError, around: Circumstances<'_>) -> Failure 
         causes: error.causes(),
         last_api_error: around.last_api_error,
         next: around.next,
+        known: None,
     }
 }
 

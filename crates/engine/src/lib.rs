@@ -12,6 +12,7 @@ mod check;
 mod emit;
 mod evidence;
 mod failure;
+mod known;
 mod monitor;
 mod observe;
 mod plan;

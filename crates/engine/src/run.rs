@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use cluster::{Cluster, ClusterSpec, Leftovers, Progress, Provider};
-use events::{EventKind, Failure, FailureClass, Kept, Outcome, Phase, StepOutcome, Tally};
+use events::{EventKind, Failure, Kept, Outcome, Phase, StepOutcome, Tally};
 use scenario::model::{Check, IpFamily};
 use tokio::time::Instant;
 
@@ -13,6 +13,7 @@ use crate::action;
 use crate::emit::Emitter;
 use crate::evidence;
 use crate::failure::{Circumstances, StepError, describe};
+use crate::known::{Known, Xpass};
 use crate::observe::{History, KindName};
 use crate::plan::Plan;
 use crate::session::{Level, Session, Setup};
@@ -57,6 +58,8 @@ pub struct RunOptions {
     /// Whether each step waits at its end until the cluster has settled, so that the states told then can be compared between
     /// clusters. A run that only judges needs no such wait.
     pub settle: bool,
+    /// Whether a scenario that passes although a known bug should make it fail is told only, and does not fail the run.
+    pub defer_xpass: bool,
 }
 
 /// How long installing Cilium may take, image pulls included.
@@ -105,7 +108,7 @@ pub async fn run(
             continue;
         }
         let outcome = Box::pin(scenario(plan, provider, options, &emitter, stop)).await;
-        failed |= !matches!(outcome, Outcome::Passed | Outcome::Skipped);
+        failed |= !outcome.is_good();
         tally.add(outcome);
     }
     let code = exit_code(&tally);
@@ -175,22 +178,27 @@ async fn scenario(
     started(plan, emitter);
     let dir = options.dir.join(&plan.scenario.name);
     let mut life = Life { plan, options, emitter, stop, dir, cluster: None, session: None, step: None };
-    let outcome = match life.live(provider).await {
-        Ok(()) => Outcome::Passed,
+    let known = Known::new(plan);
+    let (outcome, reason) = match life.live(provider).await {
+        Ok(()) => match known.passed(options.defer_xpass) {
+            None => (Outcome::Passed, None),
+            Some(Xpass::Tolerated(why)) => (Outcome::Tolerated, Some(why)),
+            Some(Xpass::Red { failure, reason }) => {
+                emitter.emit(EventKind::Failed { failure: Failure { next: life.again(), ..*failure } });
+                life.collect().await;
+                (Outcome::Xpassed, Some(reason))
+            }
+        },
         Err(error) => {
-            let failure = life.failure(&error);
-            let outcome = match failure.class {
-                FailureClass::Product => Outcome::Failed,
-                FailureClass::Infrastructure | FailureClass::Input => Outcome::Error,
-                FailureClass::Interrupted => Outcome::Interrupted,
-            };
+            let mut failure = life.failure(&error);
+            let why = known.failed(&mut failure);
+            let outcome = failure.outcome();
             emitter.emit(EventKind::Failed { failure });
             life.collect().await;
-            outcome
+            (outcome, why.or_else(|| (outcome == Outcome::Interrupted).then(|| "stopped by the user".to_owned())))
         }
     };
     let kept = life.remove(outcome).await;
-    let reason = (outcome == Outcome::Interrupted).then(|| "stopped by the user".to_owned());
     emitter.emit(EventKind::ScenarioEnded { outcome, took_ms: ms(began.elapsed()), reason, kept });
     outcome
 }
@@ -375,9 +383,16 @@ impl Life<'_> {
         )
     }
 
+    /// The command that does the same once more, and leaves the cluster.
+    fn again(&self) -> Vec<String> {
+        let (name, version) = (&self.plan.scenario.name, &self.plan.version);
+        let kind = self.cluster.as_ref().map_or("kind", |cluster| cluster.kind().as_str());
+        let seed = self.options.seed.map(|seed| format!(" --seed {seed}")).unwrap_or_default();
+        vec![format!("cargo xtask e2e {name} --cluster {kind} --cilium {version}{seed} --keep on-failure")]
+    }
+
     /// Commands to look further.
     fn next(&self, error: &StepError) -> Vec<String> {
-        let name = &self.plan.scenario.name;
         let mut next = Vec::new();
         let kubeconfig = self.cluster.as_ref().and_then(|cluster| cluster.kubeconfig()).map(ToString::to_string);
         let stays = matches!(self.options.keep, Keep::Always | Keep::OnFailure);
@@ -388,11 +403,7 @@ impl Life<'_> {
                     .to_owned(),
             );
         } else if self.cluster.is_some() {
-            let kind = self.cluster.as_ref().map_or("kind", |cluster| cluster.kind().as_str());
-            next.push(format!(
-                "cargo xtask e2e {name} --cluster {kind} --cilium {} --keep on-failure",
-                self.plan.version
-            ));
+            next.extend(self.again());
         } else {
             next.push("cargo xtask doctor".to_owned());
         }
@@ -432,7 +443,7 @@ impl Life<'_> {
         let cluster = self.cluster.take()?;
         let keep = match self.options.keep {
             Keep::Always => true,
-            Keep::OnFailure => !matches!(outcome, Outcome::Passed | Outcome::Interrupted),
+            Keep::OnFailure => !outcome.is_good() && outcome != Outcome::Interrupted,
             Keep::Never => false,
         };
         if keep {

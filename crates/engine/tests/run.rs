@@ -92,6 +92,7 @@ async fn run(text: &str, script: Script, keep: Keep, meanwhile: impl Fn(&Event, 
         seed: None,
         notice: None,
         settle: false,
+        defer_xpass: false,
     };
     let lab = Lab::new(script);
     let stop = Stop::default();
@@ -392,4 +393,65 @@ async fn a_cluster_that_cannot_be_made_is_the_providers_error() {
     let ran = run(PASSING, script, Keep::Never, nothing).await;
     assert_eq!((ran.code, ran.outcome()), (3, Outcome::Error));
     assert!(ran.failure().message.contains("no space left on device"));
+}
+
+/// `PASSING` with a known bug on record, and an expectation that does not come true.
+fn with_known_bug(mark: &str, wrong: bool) -> String {
+    let text = PASSING.replace("workloads:", &format!("xfail: {mark}\nworkloads:"));
+    if wrong {
+        text.replace("agents: {every: {ipam: kubernetes}}", "agents: {every: {ipam: multi-pool}}")
+    } else {
+        text
+    }
+}
+
+const BUG: &str = "{issue: a/b#1, reason: the wrong mode, versions: '1.18', match: 'expected ipam multi-pool, observed ipam kubernetes'}";
+
+#[tokio::test(start_paused = true)]
+async fn a_known_bug_fails_as_recorded_and_leaves_evidence() {
+    let ran = run(&with_known_bug(BUG, true), Script::default(), Keep::OnFailure, nothing).await;
+    assert_eq!((ran.code, ran.outcome()), (0, Outcome::Xfailed), "{:#?}", ran.failure());
+    assert_eq!(ran.failure().known.as_deref(), Some("a/b#1: the wrong mode"));
+    assert_eq!(ran.kept(), None, "a known bug's cluster is not kept");
+    assert!(ran.file("history/CiliumNode.ndjson").is_file());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_failure_than_the_known_one_is_a_failure() {
+    let mark = BUG.replace("multi-pool, observed", "crd, observed");
+    let ran = run(&with_known_bug(&mark, true), Script::default(), Keep::Never, nothing).await;
+    assert_eq!((ran.code, ran.outcome()), (1, Outcome::Failed));
+    assert_eq!(ran.failure().known, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_where_a_known_bug_should_show_is_red_with_evidence_and_the_command() {
+    let ran = run(&with_known_bug(BUG, false), Script::default(), Keep::Never, nothing).await;
+    assert_eq!((ran.code, ran.outcome()), (1, Outcome::Xpassed));
+    let failure = ran.failure();
+    assert_eq!(failure.class, FailureClass::Unexpected);
+    assert_eq!(failure.next, ["cargo xtask e2e t --cluster kind --cilium 1.18.4 --keep on-failure"]);
+    assert!(ran.file("history/CiliumNode.ndjson").is_file());
+
+    let shaky = BUG.replace("reason:", "intermittent: true, reason:");
+    let ran = run(&with_known_bug(&shaky, false), Script::default(), Keep::Never, nothing).await;
+    assert_eq!((ran.code, ran.outcome()), (0, Outcome::Tolerated));
+}
+
+/// A disk that is full, an image that is not there, an API server that went away: never the known bug, whatever its `match` takes.
+#[rstest]
+#[case::full_disk(Script { create_fails: Some("no space left on device"), ..Script::default() }, false)]
+#[case::missing_image(Script { missing_image: Some("alpine:3.22"), ..Script::default() }, false)]
+#[case::api_away(Script::default(), true)]
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_machine_is_never_a_known_bug(#[case] script: Script, #[case] away: bool) {
+    let mark = BUG.replace("expected ipam multi-pool, observed ipam kubernetes", "[a-z]");
+    let ran = run(&with_known_bug(&mark, true), script, Keep::Never, move |event, lab, _| {
+        if away && step_begins(event, 5) {
+            lab.api.away(Duration::from_secs(3600));
+        }
+    })
+    .await;
+    assert_eq!((ran.code, ran.outcome()), (3, Outcome::Error));
+    assert_eq!((ran.failure().class, ran.failure().known), (FailureClass::Infrastructure, None));
 }

@@ -154,7 +154,7 @@ pub enum EventKind {
         outcome: Outcome,
         /// How long it took by the run's clock.
         took_ms: u64,
-        /// The reason, for skipped and interrupted ones.
+        /// The reason, for skipped and interrupted ones, and what a known bug has to do with it.
         reason: Option<String>,
         /// What stays.
         kept: Option<Kept>,

@@ -14,6 +14,8 @@ pub enum FailureClass {
     Input,
     /// Stopped by the user.
     Interrupted,
+    /// Everything was as expected, though a known bug should have made a check fail.
+    Unexpected,
 }
 
 /// One difference between what was expected and what was observed.
@@ -65,4 +67,77 @@ pub struct Failure {
     pub last_api_error: Option<String>,
     /// Commands to look further.
     pub next: Vec<String>,
+    /// The known bug whose recorded failure this is: `cilium/cilium#44832: an IPv4-only duplicate empties podCIDRs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<String>,
+}
+
+impl Failure {
+    /// What a known bug's `match` is looked for in: the message, then a line for each difference, then the causes.
+    pub fn text(&self) -> String {
+        let differs =
+            |m: &Mismatch| format!("{} {}: expected {}, observed {}", m.object, m.field, m.expected, m.observed);
+        let lines = std::iter::once(self.message.clone()).chain(self.mismatches.iter().map(differs));
+        lines.chain(self.causes.iter().cloned()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// How a scenario ends that this failure decides.
+    pub fn outcome(&self) -> crate::Outcome {
+        match self.class {
+            FailureClass::Product if self.known.is_some() => crate::Outcome::Xfailed,
+            FailureClass::Product => crate::Outcome::Failed,
+            FailureClass::Infrastructure | FailureClass::Input => crate::Outcome::Error,
+            FailureClass::Interrupted => crate::Outcome::Interrupted,
+            FailureClass::Unexpected => crate::Outcome::Xpassed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Outcome;
+
+    fn failure(class: FailureClass, known: bool) -> Failure {
+        Failure {
+            class,
+            message: "podCIDRs of ciliumNode".to_owned(),
+            step: None,
+            location: None,
+            mismatches: vec![Mismatch {
+                object: "CiliumNode/worker".to_owned(),
+                field: "spec.ipam.podCIDRs".to_owned(),
+                expected: "unchanged since start".to_owned(),
+                observed: "[]".to_owned(),
+                since_ms: None,
+            }],
+            history: Vec::new(),
+            causes: vec!["a cause".to_owned()],
+            last_api_error: Some("not part of it".to_owned()),
+            next: Vec::new(),
+            known: known.then(|| "a/b#1: why".to_owned()),
+        }
+    }
+
+    #[test]
+    fn only_a_product_failure_can_be_a_known_bug() {
+        for (class, outcome) in [
+            (FailureClass::Product, Outcome::Xfailed),
+            (FailureClass::Infrastructure, Outcome::Error),
+            (FailureClass::Input, Outcome::Error),
+            (FailureClass::Interrupted, Outcome::Interrupted),
+            (FailureClass::Unexpected, Outcome::Xpassed),
+        ] {
+            assert_eq!(failure(class, true).outcome(), outcome);
+        }
+        assert_eq!(failure(FailureClass::Product, false).outcome(), Outcome::Failed);
+    }
+
+    #[test]
+    fn its_text_has_what_a_reader_sees_of_the_difference() {
+        assert_eq!(
+            failure(FailureClass::Product, false).text(),
+            "podCIDRs of ciliumNode\nCiliumNode/worker spec.ipam.podCIDRs: expected unchanged since start, observed []\na cause"
+        );
+    }
 }

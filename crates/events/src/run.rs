@@ -74,6 +74,12 @@ pub enum Outcome {
     Interrupted,
     /// Not run, with the reason in the event.
     Skipped,
+    /// A check did not hold, as a known bug makes it: the failure is the one that the scenario's `xfail` has on record.
+    Xfailed,
+    /// Every check held, though a known bug should have made one fail. The mark is out of date, so this is not a pass.
+    Xpassed,
+    /// The same, where the mark says that the bug is intermittent, or the run was told to defer it: told, and not fatal.
+    Tolerated,
 }
 
 impl Outcome {
@@ -85,6 +91,17 @@ impl Outcome {
             Self::Error => "error",
             Self::Interrupted => "interrupted",
             Self::Skipped => "skipped",
+            Self::Xfailed => "xfailed",
+            Self::Xpassed => "xpassed",
+            Self::Tolerated => "tolerated",
+        }
+    }
+
+    /// Whether nothing is wrong that was not known: what a run goes on after, and what leaves no cluster behind with `--keep on-failure`.
+    pub fn is_good(self) -> bool {
+        match self {
+            Self::Passed | Self::Skipped | Self::Xfailed | Self::Tolerated => true,
+            Self::Failed | Self::Error | Self::Interrupted | Self::Xpassed => false,
         }
     }
 }
@@ -127,6 +144,15 @@ pub struct Tally {
     pub interrupted: usize,
     /// See [`Outcome::Skipped`].
     pub skipped: usize,
+    /// See [`Outcome::Xfailed`].
+    #[serde(default)]
+    pub xfailed: usize,
+    /// See [`Outcome::Xpassed`].
+    #[serde(default)]
+    pub xpassed: usize,
+    /// See [`Outcome::Tolerated`].
+    #[serde(default)]
+    pub tolerated: usize,
 }
 
 impl Tally {
@@ -138,6 +164,9 @@ impl Tally {
             Outcome::Error => &mut self.error,
             Outcome::Interrupted => &mut self.interrupted,
             Outcome::Skipped => &mut self.skipped,
+            Outcome::Xfailed => &mut self.xfailed,
+            Outcome::Xpassed => &mut self.xpassed,
+            Outcome::Tolerated => &mut self.tolerated,
         } += 1;
     }
 
@@ -148,10 +177,28 @@ impl Tally {
         self.error += other.error;
         self.interrupted += other.interrupted;
         self.skipped += other.skipped;
+        self.xfailed += other.xfailed;
+        self.xpassed += other.xpassed;
+        self.tolerated += other.tolerated;
+    }
+
+    /// Each outcome with its number, in the order in which reports tell them.
+    pub fn counts(&self) -> [(Outcome, usize); 8] {
+        let Self { passed, failed, error, interrupted, skipped, xfailed, xpassed, tolerated } = *self;
+        [
+            (Outcome::Passed, passed),
+            (Outcome::Failed, failed),
+            (Outcome::Xpassed, xpassed),
+            (Outcome::Error, error),
+            (Outcome::Interrupted, interrupted),
+            (Outcome::Xfailed, xfailed),
+            (Outcome::Tolerated, tolerated),
+            (Outcome::Skipped, skipped),
+        ]
     }
 
     /// Scenarios in all.
     pub fn total(&self) -> usize {
-        self.passed + self.failed + self.error + self.interrupted + self.skipped
+        self.counts().iter().map(|(_, number)| number).sum()
     }
 }

@@ -30,6 +30,7 @@ pub use at_end::{AtEnd, Format};
 pub use console::{Console, Look, Surroundings};
 pub use events::exit;
 pub use json::FORMAT as SUMMARY_FORMAT;
+pub use render::counts;
 pub use reporter::{Reporter, Sink, SinkError};
 pub use summary::{Fold, RunSummary};
 

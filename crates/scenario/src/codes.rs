@@ -85,6 +85,11 @@ codes! {
     UNKNOWN_MODE "unknown-mode" Error true "an IPAM mode that Cilium does not know";
     IPAM_IN_VALUES "ipam-in-values" Error false "an IPAM setting in cilium.values that has a place of its own";
     BAD_VERSION_RANGE "bad-version-range" Error false "not a range of versions";
+    NO_KNOWN_VERSION "no-known-version" Error false "a range that no known version of Cilium is in";
+    // Known bugs.
+    BAD_ISSUE "bad-issue" Error false "a known bug whose issue cannot be opened";
+    MATCHES_ANYTHING "matches-anything" Error false "a known bug whose match takes every failure for it";
+    STALE_XFAIL "stale-xfail" Error false "a known bug for versions that the scenario is never run with";
     // References.
     UNKNOWN_WORKLOAD "unknown-workload" Error false "a workload that the scenario does not have";
     UNUSED_WORKLOAD "unused-workload" Warning true "a workload that no step deploys";
@@ -116,6 +121,7 @@ pub fn find(name: &str) -> Option<&'static Code> {
 /// nothing here can tell.
 pub static DOMAIN: &[&str] = &[
     "chart-refuses",
+    "no-known-version",
     "no-pool",
     "operator-refuses",
     "pool-of-disabled-family",

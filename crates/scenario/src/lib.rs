@@ -9,6 +9,7 @@
 mod check;
 pub mod codes;
 mod diagnostic;
+mod known;
 mod located;
 pub mod model;
 mod parse;
@@ -21,5 +22,6 @@ mod yaml;
 
 pub use codes::Severity;
 pub use diagnostic::{Diagnostic, Excerpt, Related};
+pub use known::unreached;
 pub use model::Scenario;
 pub use parse::{MAX_BYTES, parse, parse_all};

@@ -198,7 +198,7 @@ fn apply_allow(problems: Vec<Problem>, allow: &[Allow]) -> Vec<Problem> {
         let allowable = codes::ALL.iter().filter(|code| code.allowable).map(|code| code.name);
         let allowable = allowable.chain(codes::DOMAIN.iter().copied());
         match codes::find(code) {
-            None if codes::DOMAIN.contains(&code.as_str()) => {}
+            _ if codes::DOMAIN.contains(&code.as_str()) => {}
             None => found.push(
                 Problem::new(&codes::UNKNOWN_CODE, *span, format!("there is no diagnostic `{code}`"))
                     .help(suggest(code, allowable)),

@@ -630,3 +630,39 @@ fn columns_count_characters() {
     let places: Vec<_> = diagnostics.iter().map(|d| (d.code, d.line, d.column)).collect();
     assert_eq!(places, [("bad-name", 3, 13), ("unused-workload", 3, 13), ("unknown-field", 3, 22)]);
 }
+
+/// Known bugs: which, why, where and how it shows.
+#[rstest]
+#[case::without_anything(top(&["xfail: {intermittent: true}"]), &[
+    "3:8 missing-field: `issue` is missing",
+    "3:8 missing-field: `reason` is missing",
+    "3:8 missing-field: `versions` is missing",
+    "3:8 missing-field: `match` is missing",
+])]
+#[case::no_issue_to_open(top(&["xfail: {issue: JIRA-7, reason: r, versions: '1.20', match: m}"]), &[
+    "3:16 bad-issue: `JIRA-7` is not an issue that a reader can open",
+])]
+#[case::issue_without_number(top(&["xfail: {issue: a/b#x, reason: r, versions: '1.20', match: m}"]), &[
+    "3:16 bad-issue: `a/b#x` is not an issue that a reader can open",
+])]
+#[case::takes_any_failure(top(&["xfail: {issue: a/b#1, reason: r, versions: '1.20', match: '.*'}"]), &[
+    "3:59 matches-anything: `.*` matches every failure, so a new bug would pass for the known one",
+])]
+#[case::no_regular_expression(top(&["xfail: {issue: a/b#1, reason: r, versions: '1.20', match: '('}"]), &[
+    "3:59 bad-regex: not a regular expression: unclosed group",
+])]
+#[case::no_range(top(&["xfail: {issue: a/b#1, reason: r, versions: newest, match: m}"]), &[
+    "3:44 bad-version-range: \"newest\" is not a version range (unexpected character 'n' while parsing major version number)",
+])]
+#[case::twice(top(&["xfail:", "- {issue: a/b#1, reason: r, versions: '1.20', match: m}", "- {issue: a/b#1, reason: q, versions: '1.18', match: m}"]), &[
+    "5:3 duplicate-item: `xfail` has a/b#1 with this `match` twice",
+])]
+#[case::empty_list(top(&["xfail: []"]), &[
+    "3:8 empty-value: `xfail` is an empty list",
+])]
+#[case::typing_error(top(&["xfail: {isue: a/b#1, reason: r, versions: '1.20', match: m}"]), &[
+    "3:9 unknown-field: unknown field `isue` in `xfail`",
+])]
+fn known_bug_problems(#[case] text: String, #[case] expected: &[&str]) {
+    check(&text, expected);
+}

@@ -47,6 +47,7 @@ impl Stream {
                     causes: Vec::new(),
                     last_api_error: None,
                     next: Vec::new(),
+                    known: None,
                 },
             });
         }

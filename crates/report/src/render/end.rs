@@ -23,7 +23,7 @@ pub fn end(summary: &RunSummary) -> Vec<Line> {
         lines.extend(stays);
         lines.push(Line::new());
     }
-    lines.push(counts(summary));
+    lines.push(totals(summary));
     if let Some(notice) = summary.notice() {
         lines.push(Line::new().with(Role::Warn, notice));
     }
@@ -31,7 +31,7 @@ pub fn end(summary: &RunSummary) -> Vec<Line> {
 }
 
 /// `7 scenarios: 3 passed, 1 failed in 2m 03s; exit code 1: a check failed`.
-fn counts(summary: &RunSummary) -> Line {
+fn totals(summary: &RunSummary) -> Line {
     let mut line = Line::new().with(Role::Strong, &format!("{}: ", count(summary.tally.total(), "scenario")));
     let counted = counted(&summary.tally);
     for (index, (outcome, number)) in counted.iter().enumerate() {
@@ -50,17 +50,16 @@ fn counts(summary: &RunSummary) -> Line {
         .with(Role::Faint, &format!("  (exit code {code}{meaning})"))
 }
 
+/// `144 passed, 4 xfailed, 2 skipped`.
+pub fn counts(tally: &Tally) -> String {
+    let counts: Vec<_> =
+        counted(tally).into_iter().map(|(outcome, number)| format!("{number} {}", outcome.as_str())).collect();
+    if counts.is_empty() { "nothing ran".to_owned() } else { counts.join(", ") }
+}
+
 /// The counts that are not zero, in the order of the tally.
 pub(crate) fn counted(tally: &Tally) -> Vec<(Outcome, usize)> {
-    let Tally { passed, failed, error, interrupted, skipped } = *tally;
-    let all = [
-        (Outcome::Passed, passed),
-        (Outcome::Failed, failed),
-        (Outcome::Error, error),
-        (Outcome::Interrupted, interrupted),
-        (Outcome::Skipped, skipped),
-    ];
-    all.into_iter().filter(|(_, number)| *number > 0).collect()
+    tally.counts().into_iter().filter(|(_, number)| *number > 0).collect()
 }
 
 /// The phases that any scenario went through, in the order in which they come.
@@ -69,8 +68,11 @@ pub(crate) fn phases(scenarios: &[ScenarioSummary]) -> Vec<Phase> {
     all.into_iter().filter(|phase| scenarios.iter().any(|scenario| scenario.phase_ms(*phase).is_some())).collect()
 }
 
-/// One sentence why a scenario did not pass.
+/// One sentence why a scenario did not pass. For a known bug that is the bug; how it showed is in the failure.
 pub(crate) fn reason(scenario: &ScenarioSummary) -> Option<String> {
+    if let (Outcome::Xfailed, Some(reason)) = (scenario.outcome, &scenario.reason) {
+        return Some(one_line(reason));
+    }
     let message = scenario.failure.as_ref().map(|recorded| one_line(&recorded.failure.message));
     let reason = scenario.reason.as_deref().map(one_line);
     match (message, reason) {

@@ -25,10 +25,14 @@ pub struct Context<'a> {
 /// The lines of one failure.
 pub fn failure(context: Context<'_>, recorded: &RecordedFailure) -> Vec<Line> {
     let failure = &recorded.failure;
-    let (word, meaning) = class(failure.class);
+    let (word, meaning) = match failure.known {
+        Some(_) => ("XFAIL", "known bug: it failed as it has on record"),
+        None => class(failure.class),
+    };
+    let role = if failure.known.is_some() { Role::Warn } else { Role::Bad };
     let mut lines = vec![
         Line::new()
-            .with(Role::Bad, word)
+            .with(role, word)
             .with(Role::Plain, " ")
             .with(Role::Strong, context.scenario.unwrap_or("run"))
             .with(Role::Faint, &format!("  {meaning}")),
@@ -42,6 +46,9 @@ pub fn failure(context: Context<'_>, recorded: &RecordedFailure) -> Vec<Line> {
     }
     if let Some(location) = &failure.location {
         lines.extend(labelled("at", Role::Plain, location));
+    }
+    if let Some(known) = &failure.known {
+        lines.extend(labelled("known bug", Role::Strong, known));
     }
     lines.extend(labelled("message", Role::Strong, &failure.message));
     lines.extend(mismatches(&failure.mismatches, recorded.at_ms));
@@ -84,6 +91,7 @@ pub(crate) fn class(class: FailureClass) -> (&'static str, &'static str) {
         FailureClass::Infrastructure => ("ERROR", "infrastructure: this says nothing about Cilium"),
         FailureClass::Input => ("ERROR", "input: the scenario asks for something that is not there"),
         FailureClass::Interrupted => ("STOPPED", "interrupted: stopped by the user"),
+        FailureClass::Unexpected => ("XPASS", "unexpected: it passed where a known bug should make it fail"),
     }
 }
 

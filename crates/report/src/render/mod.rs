@@ -7,8 +7,8 @@ mod kept;
 mod live;
 mod narrator;
 
-pub use end::end;
-pub(crate) use end::{counted, reason};
+pub(crate) use end::reason;
+pub use end::{counts, end};
 pub use failure::{Context, failure};
 pub use header::header;
 pub use kept::kept;
@@ -23,8 +23,8 @@ use crate::text::Role;
 pub(crate) fn outcome_role(outcome: Outcome) -> Role {
     match outcome {
         Outcome::Passed => Role::Good,
-        Outcome::Failed | Outcome::Error => Role::Bad,
-        Outcome::Interrupted => Role::Warn,
+        Outcome::Failed | Outcome::Error | Outcome::Xpassed => Role::Bad,
+        Outcome::Interrupted | Outcome::Xfailed | Outcome::Tolerated => Role::Warn,
         Outcome::Skipped => Role::Faint,
     }
 }

@@ -175,6 +175,8 @@ impl Narrator {
             Outcome::Error => "ERROR",
             Outcome::Interrupted => "STOP",
             Outcome::Skipped => "SKIP",
+            Outcome::Xfailed => "XFAIL",
+            Outcome::Xpassed | Outcome::Tolerated => "XPASS",
         };
         let mut text = Line::new().with(outcome_role(outcome), outcome.as_str());
         if self.scenario(event).is_some_and(|scenario| scenario.file.is_some()) {

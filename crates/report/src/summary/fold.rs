@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use events::{Event, EventKind, Failure, FailureClass, Kept, Outcome, StepPlan, Tally, exit};
+use events::{Event, EventKind, Failure, Kept, Outcome, StepPlan, Tally, exit};
 
 use super::{
     EvidenceSummary, PhaseSummary, RecordedFailure, RunInfo, RunSummary, ScenarioSummary, StepState, StepSummary,
@@ -108,11 +108,7 @@ impl Open {
             return summary;
         }
         // A failure that was recorded has decided the scenario, also when what comes after it is missing.
-        summary.outcome = match summary.failure.as_ref().map(|recorded| recorded.failure.class) {
-            Some(FailureClass::Product) => Outcome::Failed,
-            Some(FailureClass::Infrastructure | FailureClass::Input) => Outcome::Error,
-            Some(FailureClass::Interrupted) | None => Outcome::Interrupted,
-        };
+        summary.outcome = summary.failure.as_ref().map_or(Outcome::Interrupted, |recorded| recorded.failure.outcome());
         summary.took_ms = self.started_ms.map_or(0, |started| at_ms.saturating_sub(started));
         let reason = match (run_ended, self.started_ms) {
             (false, Some(_)) => "the run was cut off",

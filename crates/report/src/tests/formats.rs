@@ -7,7 +7,7 @@ use events::{Event, Outcome, Tally};
 use quick_xml::events::{BytesStart, Event as Xml};
 use quick_xml::{Reader, XmlVersion};
 
-use super::sample::{every_outcome, hostile, one_passed};
+use super::sample::{every_outcome, hostile, known_bugs, one_passed};
 use crate::render::Narrator;
 use crate::{AtEnd, Format, Reporter, RunSummary, SUMMARY_FORMAT};
 
@@ -31,8 +31,28 @@ fn json_of_every_outcome() {
 }
 
 #[test]
+fn known_bugs_in_every_format() {
+    insta::assert_snapshot!("known_bugs_junit", render(Format::Junit, &known_bugs()));
+    insta::assert_snapshot!("known_bugs_markdown", render(Format::Markdown, &known_bugs()));
+    insta::assert_snapshot!("known_bugs_console", console(&known_bugs()));
+    let summary = RunSummary::from_events(&known_bugs());
+    let Tally { failed, xfailed, xpassed, tolerated, .. } = summary.tally;
+    assert_eq!((failed, xfailed, xpassed, tolerated, summary.exit_code), (1, 1, 1, 1, events::exit::FAILED));
+}
+
+/// A run that was killed right after the failure of a known bug: it is that bug all the same.
+#[test]
+fn a_known_bug_is_known_in_a_recording_that_breaks_off() {
+    let events = known_bugs();
+    let failed = events.iter().position(|event| matches!(event.kind, events::EventKind::Failed { .. })).unwrap();
+    let summary = RunSummary::from_events(&events[..=failed]);
+    assert_eq!(summary.scenarios[0].outcome, Outcome::Xfailed);
+    assert_eq!(summary.exit_code, events::exit::INTERRUPTED);
+}
+
+#[test]
 fn json_reads_back_as_the_summary_it_was() {
-    for events in [every_outcome(), one_passed(), hostile()] {
+    for events in [every_outcome(), one_passed(), hostile(), known_bugs()] {
         let text = render(Format::Json, &events);
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["format"], SUMMARY_FORMAT);

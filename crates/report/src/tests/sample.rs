@@ -122,6 +122,7 @@ pub(super) fn failure(class: FailureClass, message: &str) -> Failure {
         causes: Vec::new(),
         last_api_error: None,
         next: Vec::new(),
+        known: None,
     }
 }
 
@@ -328,5 +329,31 @@ pub(super) fn hostile() -> Vec<Event> {
         reason: HOSTILE.into(),
     };
     script.end(Outcome::Failed, Some(HOSTILE), Some(kept));
+    script.finish()
+}
+
+/// A known bug that showed, one that did not, one that shows only now and then, and another failure than the known one.
+pub(super) fn known_bugs() -> Vec<Event> {
+    let names = ["emptied", "repaired", "now-and-then", "another"];
+    let mut script = Script::new(ClusterKind::Kind, None, &names);
+    for (name, outcome, reason) in [
+        (names[0], Outcome::Xfailed, "known bug cilium/cilium#44832: an IPv4-only duplicate empties podCIDRs"),
+        (names[1], Outcome::Xpassed, "an IPv4-only duplicate empties podCIDRs"),
+        (names[2], Outcome::Tolerated, "passed, though cilium/cilium#21482 makes it fail now and then (a race)"),
+        (names[3], Outcome::Failed, "not the failure that is on record for cilium/cilium#44832 (`observed \\[\\]`)"),
+    ] {
+        script.scenario(name, "What a known bug does.", &["expect podCIDRs of ciliumNode every unchanged"]);
+        let step = if outcome == Outcome::Xpassed { StepOutcome::Passed } else { StepOutcome::Failed };
+        script.step(0, 1_000, step, None, "");
+        let class = if outcome == Outcome::Xpassed { FailureClass::Unexpected } else { FailureClass::Product };
+        let known = (outcome == Outcome::Xfailed)
+            .then(|| "cilium/cilium#44832: an IPv4-only duplicate empties podCIDRs".to_owned());
+        let next = vec![format!("cargo xtask e2e {name} --cluster kind --cilium 1.20.2 --keep on-failure")];
+        if outcome != Outcome::Tolerated {
+            let failure = Failure { known, next, ..failure(class, "what it came to") };
+            script.push(EventKind::Failed { failure });
+        }
+        script.end(outcome, Some(reason), None);
+    }
     script.finish()
 }

@@ -14,7 +14,7 @@ fn a_whole_run_agrees_with_its_last_event() {
         panic!("the sample has no end");
     };
     assert_eq!((summary.tally, summary.exit_code, summary.took_ms), (tally, exit_code, took_ms));
-    assert_eq!(tally, Tally { passed: 1, failed: 1, error: 1, interrupted: 2, skipped: 1 });
+    assert_eq!(tally, Tally { passed: 1, failed: 1, error: 1, interrupted: 2, skipped: 1, ..Tally::default() });
     assert_eq!(summary.exit_code, exit::FAILED);
     assert!(!summary.cut_off && summary.remarks.is_empty(), "{:?}", summary.remarks);
 }
@@ -65,6 +65,7 @@ fn a_recorded_failure_decides_also_without_an_end() {
         (failure(FailureClass::Infrastructure, "x"), Outcome::Error, exit::ERROR),
         (failure(FailureClass::Input, "x"), Outcome::Error, exit::ERROR),
         (failure(FailureClass::Interrupted, "x"), Outcome::Interrupted, exit::INTERRUPTED),
+        (failure(FailureClass::Unexpected, "x"), Outcome::Xpassed, exit::FAILED),
     ] {
         let mut script = Script::new(ClusterKind::Kind, None, &["a"]);
         script.scenario("a", "", &[]);

@@ -9,6 +9,7 @@ mod pools;
 mod reference;
 mod setup;
 mod step;
+mod xfail;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub(crate) fn scenario(
     let cluster = setup::cluster(&context, raw.cluster.value());
     let cilium = setup::cilium(&mut context, raw.cilium.value());
     let workloads = setup::workloads(&context, raw.workloads.value());
+    let xfail = xfail::xfail(&context, raw.xfail);
     let steps = steps(&mut context, raw.steps, top);
     for (name, span) in &context.workloads {
         if !context.flow.deployed.contains(name) {
@@ -82,6 +84,7 @@ pub(crate) fn scenario(
         workloads,
         steps: steps?,
         allow,
+        xfail,
         source: Source { path: path.to_owned(), text: Arc::from(text) },
     })
 }

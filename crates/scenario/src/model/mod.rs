@@ -10,6 +10,7 @@ mod template;
 mod title;
 mod version;
 mod workload;
+mod xfail;
 
 pub use cidr_ref::{At, CidrRef, CidrSource};
 pub use cilium::{CiliumSetup, IpamConfig, IpamMode};
@@ -24,6 +25,7 @@ pub use step::{
 pub use template::{NodePart, NodeTemplate, Template, TemplatePart, Variable};
 pub use version::VersionRange;
 pub use workload::{PodSet, Workload};
+pub use xfail::Xfail;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +58,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// Diagnostic codes that are meant here, each with its reason (`unknown-mode: "the how-to's typing error"`).
     pub allow: BTreeMap<String, String>,
+    /// Known bugs that make it fail.
+    pub xfail: Vec<Xfail>,
     /// Where it was read from.
     pub source: Source,
 }

@@ -5,6 +5,7 @@
 mod expect;
 mod forms;
 mod step;
+mod xfail;
 
 pub(crate) use expect::{
     AgentMatch, AgentsCheck, CelCheck, CidrMatch, ConfigCheck, EXPECT_TIMING, Exactly, PodCidrsCheck, PodIpsCheck,
@@ -15,6 +16,7 @@ pub(crate) use step::{
     ExecForm, LogForm, NodeOrName, PatchForm, RawAddNode, RawDeploy, RawRestart, RawStep, STEP_MODIFIERS, ScaleForm,
     WaitForm,
 };
+pub(crate) use xfail::RawXfail;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -49,6 +51,9 @@ pub(crate) struct RawScenario {
     #[serde(default)]
     #[schemars(extend("propertyNames" = crate::schema::allowable()))]
     pub(crate) allow: Field<Entries<String>>,
+    /// A known bug that makes it fail on some versions, or a list of them.
+    #[serde(default)]
+    pub(crate) xfail: Field<OneOrMany<RawXfail>>,
     /// The cluster it needs.
     #[serde(default)]
     pub(crate) cluster: Field<RawCluster>,

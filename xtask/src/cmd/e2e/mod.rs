@@ -142,6 +142,7 @@ fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, seed: u64) ->
         seed: simulated.then_some(seed),
         notice: simulated.then(|| sim::NOTICE.to_owned()),
         settle: args.settle,
+        defer_xpass: args.defer_xpass,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use engine::{Plan, Stop, StopLevel};
-use events::{Event, EventKind, Outcome, Tally};
+use events::{Event, EventKind, Tally};
 use serde_json::json;
 
 use super::{end, run_dir, simulated};
@@ -81,14 +81,10 @@ pub(super) fn run(args: &E2e, chosen: &Chosen, plans: &[Plan], count: u64) -> Re
     });
     fs_err::write(dir.join("seeds.json"), format!("{summary:#}\n")).context("write the summary")?;
     say!(
-        "{} seeds of {count}, {} scenarios each: {} passed, {} failed, {} errors, {} interrupted, {} skipped in {:.1} s ({})",
+        "{} seeds of {count}, {} scenarios each: {} in {:.1} s ({})",
         all.len(),
         plans.len(),
-        tally.passed,
-        tally.failed,
-        tally.error,
-        tally.interrupted,
-        tally.skipped,
+        report::counts(&tally),
         began.elapsed().as_secs_f64(),
         sim::NOTICE
     );
@@ -114,9 +110,9 @@ fn one(args: &E2e, chosen: &Chosen, plans: &[Plan], seed: u64, dir: &Utf8Path, s
             EventKind::ScenarioEnded { outcome, .. } => {
                 seeded.tally.add(*outcome);
                 let reason = reason.take();
-                if !matches!(outcome, Outcome::Passed | Outcome::Skipped) {
+                if !outcome.is_good() {
                     let name = event.scenario.clone().unwrap_or_default();
-                    seeded.bad.push((name, reason.unwrap_or_else(|| format!("{outcome:?}").to_lowercase())));
+                    seeded.bad.push((name, reason.unwrap_or_else(|| outcome.as_str().to_owned())));
                 }
             }
             _ => {}

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use engine::{Emitter, Plan, Stop};
-use events::{Event, EventKind, Outcome, Tally};
+use events::{Event, EventKind, Tally};
 use sim::{SimOptions, SimProvider};
 
 use super::{end, options, private_dir};
@@ -95,7 +95,7 @@ fn one(args: &E2e, chosen: &Chosen, plan: &Plan, (seed, dir): (u64, &Utf8Path), 
 
 fn did_not_pass(event: &Event) -> bool {
     match &event.kind {
-        EventKind::ScenarioEnded { outcome, .. } => !matches!(outcome, Outcome::Passed | Outcome::Skipped),
+        EventKind::ScenarioEnded { outcome, .. } => !outcome.is_good(),
         _ => false,
     }
 }
