@@ -79,10 +79,54 @@ fn a_dry_run_prints_the_plan_and_needs_nothing() {
     assert!(answer.stdout.contains("restart cilium-operator"), "{}", answer.stdout);
 }
 
+#[test]
+fn a_range_is_its_newest_version_and_that_is_said() {
+    let answer = run(&["e2e", "cidr-change-ignored", "--cluster", "kind", "--cilium", ">=1.18, <1.20", "--dry-run"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(answer.stdout.contains("Cilium:  1.19.3"), "{}", answer.stdout);
+    assert!(
+        answer.stderr.contains("Cilium 1.19.3: the newest known version in \">=1.18, <1.20\""),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn versions_are_listed_with_what_is_here_of_each() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("cilium-1.19.1.tgz"), "").unwrap();
+    let charts = dir.path().to_str().unwrap();
+    let answer = run(&["versions", "1.19", "--chart-dir", charts]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let line = |version: &str| answer.stdout.lines().find(|line| line.contains(version)).unwrap_or_default().to_owned();
+    assert!(line("1.19.1").contains("proven") && line("1.19.1").contains("in the folder"), "{}", answer.stdout);
+    assert!(line("1.19.3").contains("helm.cilium.io"), "{}", answer.stdout);
+    assert!(!answer.stdout.contains("1.18.4"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("Docker does not say which images it has: "), "{}", answer.stdout);
+
+    let answer = run(&["versions", "--json"]);
+    let all: serde_yaml::Value = serde_yaml::from_str(&answer.stdout).unwrap();
+    let cilium = all["cilium"].as_sequence().unwrap();
+    let named = |name: &str| cilium.iter().find(|one| one["version"].as_str() == Some(name)).unwrap();
+    assert_eq!(named("1.18.4")["default"].as_bool(), Some(true), "{}", answer.stdout);
+    assert_eq!(
+        named("1.20.2")["images"][0]["here"],
+        serde_yaml::Value::Null,
+        "not known without Docker: {}",
+        answer.stdout
+    );
+
+    let answer = run(&["versions", "--check"]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{}", answer.stdout);
+}
+
 #[rstest]
 #[case::unknown_scenario(&["e2e", "cidr-change-ignord"], 4, "did you mean cidr-change-ignored?")]
 #[case::no_such_tag(&["e2e", "--tag", "nothing-has-this", "--cluster", "kind", "--dry-run"], 4, "nothing-has-this")]
-#[case::not_a_version(&["e2e", "--cilium", "1.18"], 2, "write three numbers, such as 1.18.4")]
+#[case::not_a_version(&["e2e", "--cilium", "1.l8"], 2, "write a version such as 1.18.4, or a range")]
+#[case::unknown_version(&["e2e", "--cilium", "1.19.77"], 2, "unknown Cilium version 1.19.77; the nearest known is 1.19.3")]
+#[case::empty_range(&["e2e", "--cilium", ">=1.21"], 2, "no known version of Cilium is in \">=1.21\"; known are 1.16.0 to")]
+#[case::latest_of_none(&["predict", "fresh-kubernetes", "--cilium", "latest-patch-of 1.42"], 2, "no version of Cilium 1.42 is known")]
 #[case::not_a_factor(&["e2e", "--timeout-scale", "0"], 2, "a number above 0")]
 #[case::no_such_file(&["lint", "nowhere/x.yaml"], 2, "nowhere/x.yaml: there is no such file")]
 #[case::existing_without_context(&["e2e", "--cluster", "existing"], 2, "--context")]

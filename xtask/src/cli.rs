@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 
-use crate::versions::versions;
+use crate::versions::{self, VersionList, versions};
 
 const EXIT_CODES: &str = "Exit codes: 0 passed, 1 a check failed or an xpass, 2 bad input, 3 cluster or tool error, 4 nothing selected, \
 130 interrupted.";
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Print the JSON schema of scenario files, or check the committed one.
     Schema(Schema),
+    /// List the versions of Cilium and Kubernetes that are known, and what is here of each.
+    Versions(Versions),
     /// Look for what a run on kind needs, and say how to mend what is missing.
     Doctor(Doctor),
     /// Remove what runs that were killed left behind.
@@ -112,7 +114,7 @@ pub(crate) struct E2e {
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one)]
     pub(crate) cilium: Version,
     /// When clusters stay.
     #[arg(long, value_enum, default_value_t = KeepChoice::Never)]
@@ -259,7 +261,7 @@ pub(crate) struct LintValues {
     #[arg(value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
     /// The chart's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one)]
     pub(crate) chart: Version,
     #[command(flatten)]
     pub(crate) around: Around,
@@ -275,7 +277,7 @@ pub(crate) struct LintConfigMap {
     #[arg(value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one)]
     pub(crate) cilium: Version,
     #[command(flatten)]
     pub(crate) around: Around,
@@ -293,7 +295,7 @@ pub(crate) struct LintCluster {
     #[command(flatten)]
     pub(crate) reach: Reach,
     /// Cilium's version. Default: that of the agents' image.
-    #[arg(long, value_name = "VERSION", value_parser = version)]
+    #[arg(long, value_name = "VERSION", value_parser = versions::one)]
     pub(crate) cilium: Option<Version>,
     /// How problems are written.
     #[arg(long, value_enum, default_value_t = LintFormat::Text)]
@@ -316,7 +318,7 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "CIDR", default_value = "10.244.0.0/16", requires = "values")]
     pub(crate) pod_cidr: Vec<ipnet::IpNet>,
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one)]
     pub(crate) cilium: Version,
     /// As JSON.
     #[arg(long)]
@@ -344,9 +346,25 @@ pub(crate) struct Schema {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Versions {
+    /// Only these: versions and ranges, separated by commas. Default: those that clusters are made with.
+    #[arg(value_name = "VERSIONS", value_parser = versions::many)]
+    pub(crate) only: Vec<VersionList>,
+    /// Check kind/versions.yaml instead.
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) check: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one)]
     pub(crate) cilium: Version,
     #[command(flatten)]
     pub(crate) sources: Sources,
@@ -389,7 +407,7 @@ pub(crate) struct SimUp {
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) nodes: u32,
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one)]
     pub(crate) cilium: Version,
     /// Port on 127.0.0.1; 0 takes any that is free.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
@@ -413,9 +431,9 @@ pub(crate) struct SimUp {
 pub(crate) struct Fidelity {
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Cilium's versions, separated by commas. With --recorded: every version that scenarios are proven with.
-    #[arg(long, value_name = "VERSION", value_delimiter = ',', value_parser = version)]
-    pub(crate) cilium: Vec<Version>,
+    /// Cilium's versions and ranges of them, separated by commas. With --recorded: every version that scenarios are proven with.
+    #[arg(long, value_name = "VERSIONS", value_parser = versions::many)]
+    pub(crate) cilium: Vec<VersionList>,
     /// Compare with the recordings in tests/fidelity instead of running on kind.
     #[arg(long, conflicts_with_all = ["real", "record"])]
     pub(crate) recorded: bool,
@@ -440,8 +458,8 @@ pub(crate) struct Fidelity {
 
 #[derive(Debug, Args)]
 pub(crate) struct Model {
-    /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = version)]
+    /// Cilium's version: any patch of the minors that the model knows.
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = exact_version)]
     pub(crate) cilium: Version,
 }
 
@@ -452,7 +470,7 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
-fn version(text: &str) -> Result<Version, String> {
+fn exact_version(text: &str) -> Result<Version, String> {
     let bare = text.strip_prefix('v').unwrap_or(text);
     Version::parse(bare).map_err(|_| format!("\"{text}\" is not a version: write three numbers, such as 1.18.4"))
 }

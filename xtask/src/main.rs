@@ -20,6 +20,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Before the command line is read: its defaults come from there.
+    if let Err(error) = ::versions::built_in() {
+        eprintln!("error: {error}");
+        return ExitCode::from(events::exit::BAD_INPUT);
+    }
     let cli = cli::Cli::parse();
     match cmd::dispatch(cli) {
         Ok(code) => ExitCode::from(code),

@@ -37,7 +37,7 @@ pub(crate) fn settings(sources: &Sources) -> Result<Arc<Settings>> {
     if std::env::var("IPAM_E2E_LEDGER_DIR").map_or(true, |dir| dir.trim().is_empty()) {
         settings.ledger_dir = project::state_dir().join("ledger");
     }
-    settings.node_image.get_or_insert_with(|| versions().kubernetes.node_image.clone());
+    settings.node_image.get_or_insert_with(|| versions().kubernetes.node_image().to_owned());
     Ok(Arc::new(settings))
 }
 

@@ -1,45 +1,40 @@
-//! `kind/versions.yaml`: the versions that this project is run with.
-
-use std::sync::LazyLock;
+//! `kind/versions.yaml`, and what a text on the command line means by it.
 
 use semver::Version;
-use serde::Deserialize;
 
-/// The file, as it was when this was built.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Versions {
-    pub(crate) cilium: Cilium,
-    pub(crate) kubernetes: Kubernetes,
+/// The file, as it was when this was built. `main` has looked at it before anything else.
+pub(crate) fn versions() -> &'static versions::Catalogue {
+    versions::known()
 }
 
-/// Cilium's versions.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Cilium {
-    /// What a run takes where the command line does not say.
-    pub(crate) default: Version,
-    /// What every shipped scenario is run with on real clusters.
-    pub(crate) proven: Vec<Version>,
+/// What a list of versions and ranges stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VersionList(pub(crate) Vec<Version>);
+
+/// Value of a flag that takes one version: the version itself, or the newest known of a range, which is said.
+pub(crate) fn one(text: &str) -> Result<Version, String> {
+    let one = versions::one(text, versions()).map_err(|error| error.to_string())?;
+    if let Some(note) = one.note {
+        // Not on standard output: that may be JSON.
+        eprintln!("note: {note}");
+    }
+    Ok(one.version)
 }
 
-/// Kubernetes.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Kubernetes {
-    /// kind's node image where nothing else is said.
-    pub(crate) node_image: String,
+/// Value of a flag that takes several: `1.18.4,1.20`, `>=1.18,<1.20`, `latest-patch-of 1.19`.
+pub(crate) fn many(text: &str) -> Result<VersionList, String> {
+    versions::many(text, versions()).map(VersionList).map_err(|error| error.to_string())
 }
 
-static VERSIONS: LazyLock<Versions> = LazyLock::new(|| {
-    // A test reads it too, so a build that was tested has a file that can be read.
-    serde_yaml::from_str(include_str!("../../kind/versions.yaml"))
-        .unwrap_or_else(|error| panic!("kind/versions.yaml: {error}"))
-});
-
-/// The file.
-pub(crate) fn versions() -> &'static Versions {
-    &VERSIONS
+/// All of several such flags, each version once.
+pub(crate) fn all(lists: &[VersionList]) -> Vec<Version> {
+    let mut all = Vec::new();
+    for version in lists.iter().flat_map(|list| &list.0) {
+        if !all.contains(version) {
+            all.push(version.clone());
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -47,12 +42,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_proven_and_the_model_knows_every_version() {
-        let cilium = &versions().cilium;
-        assert!(cilium.proven.contains(&cilium.default));
-        for version in &cilium.proven {
+    fn the_model_knows_every_version_and_charts_come_from_where_the_file_says() {
+        assert!(versions().all().count() > 10);
+        for version in versions().all() {
             assert!(version.to_string().parse::<ipam::Release>().is_ok(), "{version}");
         }
-        assert!(versions().kubernetes.node_image.starts_with("kindest/node:v"));
+        let chart = &versions().cilium.chart;
+        assert_eq!(chart.repository, cluster::DEFAULT_CHART_REPO);
+        let settings = cluster::Settings::from_env(|name| (name == "IPAM_E2E_CHART_DIR").then(|| "d".to_owned()));
+        let file = settings.ok().and_then(|settings| settings.chart_file("VERSION"));
+        assert_eq!(file, Some(camino::Utf8Path::new("d").join(&chart.file)));
+    }
+
+    #[test]
+    fn lists_are_joined() {
+        let lists = [many("1.20.2,1.18.4").unwrap(), many("1.20").unwrap()];
+        let all: Vec<String> = all(&lists).iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["1.20.2", "1.18.4", "1.20.0", "1.20.1"]);
     }
 }

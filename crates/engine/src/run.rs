@@ -318,7 +318,7 @@ impl Life<'_> {
     fn spec(&self) -> ClusterSpec {
         let scenario = &self.plan.scenario;
         let text = |subnets: &[ipnet::IpNet]| subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let mut images = cilium::values::images(&self.plan.version.to_string());
+        let mut images = cilium::values::images_of(&action::values(scenario), &self.plan.version.to_string());
         images.extend(scenario.workloads.values().map(|workload| workload.image.clone()));
         let mut known = std::collections::BTreeSet::new();
         images.retain(|image| known.insert(image.clone()));

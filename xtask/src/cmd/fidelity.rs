@@ -16,7 +16,7 @@ use serde_json::json;
 use super::e2e;
 use crate::cli::{E2e, Fidelity};
 use crate::outcome::BadInput;
-use crate::versions::versions;
+use crate::versions::{all, versions};
 use crate::{project, select};
 
 /// How many orders of what real life leaves open are tried.
@@ -56,19 +56,20 @@ pub(crate) fn run(args: &Fidelity) -> Result<u8> {
 /// where those are compared with.
 fn cilium(args: &Fidelity, recorded_run: Option<&[Event]>) -> Result<Vec<Version>> {
     let known = &versions().cilium;
+    let asked = all(&args.cilium);
     if let Some(events) = recorded_run {
         let version = events.iter().find_map(|event| match &event.kind {
             events::EventKind::RunStarted { cilium, .. } => Version::parse(cilium).ok(),
             _ => None,
         });
         let version = version.ok_or_else(|| BadInput("the recorded run names no version of Cilium".to_owned()))?;
-        if args.cilium.iter().any(|asked| *asked != version) {
+        if asked.iter().any(|asked| *asked != version) {
             return Err(BadInput(format!("the recorded run is of Cilium {version}")).into());
         }
         return Ok(vec![version]);
     }
-    let asked = if !args.cilium.is_empty() {
-        args.cilium.clone()
+    let asked = if !asked.is_empty() {
+        asked
     } else if args.recorded {
         known.proven.clone()
     } else {

@@ -5,14 +5,15 @@ mod catalogue;
 mod clean;
 mod completions;
 pub(crate) mod doctor;
-mod e2e;
+pub(crate) mod e2e;
 mod fidelity;
-mod lint;
+pub(crate) mod lint;
 mod list;
 mod model;
 mod predict;
 mod schema;
 mod sim;
+mod versions;
 
 use anyhow::Result;
 
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
         Command::Lint(args) => lint::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Versions(args) => versions::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Adopt(args) => adopt::run(&args),

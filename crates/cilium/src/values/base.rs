@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::merge;
+use super::{lookup, merge};
 
 /// The `ipam` values, as text: a scenario may well ask for what Cilium refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +80,36 @@ pub fn with_ipam(ipam: &IpamValues) -> Map<String, Value> {
 
 /// The images that an installation with [`base`] needs, for a version without `v`.
 pub fn images(version: &str) -> Vec<String> {
-    ["cilium", "operator-generic", "hubble-relay"]
-        .into_iter()
-        .map(|name| format!("quay.io/cilium/{name}:v{version}"))
-        .collect()
+    versions::known().images(&format!("v{version}"))
+}
+
+/// Where each of [`images`] has its tag in the values, in the same order.
+const TAGS: [&str; 3] = ["image.tag", "operator.image.tag", "hubble.relay.image.tag"];
+
+/// The images that an installation with these values needs: with tags of one's own, where the values name them.
+pub fn images_of(values: &Map<String, Value>, version: &str) -> Vec<String> {
+    let tag = |path: &str| lookup(values, path).and_then(Value::as_str).filter(|tag| !tag.is_empty());
+    let with = |(image, path): (String, &str)| match (tag(path), image.rsplit_once(':')) {
+        (Some(tag), Some((name, _))) => format!("{name}:{tag}"),
+        _ => image,
+    };
+    images(version).into_iter().zip(TAGS).map(with).collect()
+}
+
+/// Values that take those of [`images`] that `has` says are there with this tag, and the names of these; the others stay the version's own.
+pub fn with_tag(tag: &str, has: impl Fn(&str) -> bool) -> (Map<String, Value>, Vec<String>) {
+    let mut values = Map::new();
+    let mut taken = Vec::new();
+    for (image, path) in images("").into_iter().zip(TAGS) {
+        let Some((name, _)) = image.rsplit_once(':') else { continue };
+        let image = format!("{name}:{tag}");
+        if has(&image) {
+            let nested = path.rsplit('.').fold(json!(tag), |inner, key| json!({key: inner}));
+            merge(&mut values, &object(nested));
+            taken.push(image);
+        }
+    }
+    (values, taken)
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -96,7 +122,6 @@ fn object(value: Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::lookup;
 
     #[test]
     fn ipam_lies_over_the_base() {
@@ -105,6 +130,26 @@ mod tests {
         assert_eq!(lookup(&values, "ipam.operator.clusterPoolIPv4PodCIDRList"), Some(&json!(["10.0.0.0/8"])));
         assert_eq!(lookup(&values, "operator.replicas"), Some(&json!(1)));
         assert_eq!(lookup(&values, "hubble.relay.image.useDigest"), Some(&json!(false)));
+    }
+
+    #[test]
+    fn images_of_ones_own_are_taken_where_they_are() {
+        let has = |image: &str| image != "quay.io/cilium/hubble-relay:mine";
+        let (values, taken) = with_tag("mine", has);
+        assert_eq!(taken, ["quay.io/cilium/cilium:mine", "quay.io/cilium/operator-generic:mine"]);
+        assert_eq!(
+            Value::Object(values.clone()),
+            json!({"image": {"tag": "mine"}, "operator": {"image": {"tag": "mine"}}})
+        );
+        assert_eq!(
+            images_of(&values, "1.20.2"),
+            [
+                "quay.io/cilium/cilium:mine",
+                "quay.io/cilium/operator-generic:mine",
+                "quay.io/cilium/hubble-relay:v1.20.2"
+            ]
+        );
+        assert_eq!(images_of(&base(), "1.20.2"), images("1.20.2"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Gathering of facts: everything at once, nothing created.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,6 +160,36 @@ fn read_networks(text: &str) -> Vec<(String, IpNet)> {
         }
     }
     found
+}
+
+/// Every image that Docker has, as `name:tag`.
+///
+/// # Errors
+/// Why Docker does not say, in a line.
+pub async fn images_in_docker(settings: Arc<Settings>) -> Result<BTreeSet<String>, String> {
+    let door = Door::new(settings);
+    door.locate(Tool::Docker).map_err(|error| error.to_string())?;
+    let out = door.docker("list images", ASK, ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).await;
+    match out {
+        Ok(out) => Ok(out.stdout.split_whitespace().map(str::to_owned).collect()),
+        Err(error) => {
+            let output = error.output().unwrap_or_default().trim().lines().next().unwrap_or_default().to_owned();
+            Err(if output.is_empty() { error.cause() } else { output })
+        }
+    }
+}
+
+/// Whether nodes could pull an image that Docker does not have: asks its registry.
+///
+/// # Errors
+/// Why not, in a line.
+pub async fn image_to_be_had(settings: Arc<Settings>, image: &str) -> Result<(), String> {
+    // Nodes ask the mirror, and Docker does not: what it says would be about another registry.
+    if settings.registry_mirror.is_some() {
+        return Ok(());
+    }
+    let out = Door::new(settings).docker("ask the registry", ASK, ["manifest", "inspect", image]).await;
+    out.map(drop).map_err(|error| error.cause())
 }
 
 async fn has_image(door: &Door, name: &str) -> bool {

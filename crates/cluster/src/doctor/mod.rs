@@ -9,7 +9,7 @@ mod judge;
 use std::sync::Arc;
 
 pub use facts::{ChartFact, EngineFacts, Facts, NodeImageFact, Request, ToolFact};
-pub use gather::{gather, kind_available};
+pub use gather::{gather, image_to_be_had, images_in_docker, kind_available};
 pub use judge::{Finding, Level, judge};
 
 use crate::Settings;

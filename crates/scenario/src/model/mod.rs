@@ -8,7 +8,6 @@ mod expect;
 mod step;
 mod template;
 mod title;
-mod version;
 mod workload;
 mod xfail;
 
@@ -23,7 +22,7 @@ pub use step::{
     Action, Component, ExecStep, ObjectName, ObjectRef, PatchStep, RestartItem, RestartTarget, Step, WaitFor,
 };
 pub use template::{NodePart, NodeTemplate, Template, TemplatePart, Variable};
-pub use version::VersionRange;
+pub use versions::Range as VersionRange;
 pub use workload::{PodSet, Workload};
 pub use xfail::Xfail;
 

@@ -121,7 +121,7 @@ pub(crate) enum RawIpFamily {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Cilium")]
 pub(crate) struct RawCilium {
-    /// Versions that the scenario speaks about: ">=1.18", ">=1.18, <1.20", "1.18 || 1.20". Default: any.
+    /// Versions that the scenario speaks about: ">=1.18", ">=1.18, <1.20", "1.18 || 1.20", "latest-patch-of 1.19". Default: any.
     #[serde(default)]
     pub(crate) versions: Field<String>,
     /// Whether the steps begin once every node has a ready agent (true), or once every node has one that runs (false). Default true.
