@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Print the JSON schema of scenario files, or check the committed one.
     Schema(Schema),
+    /// Find the first version on which a scenario's verdict changes.
+    Bisect(Bisect),
     /// List the versions of Cilium and Kubernetes that are known, and what is here of each.
     Versions(Versions),
     /// Look for what a run on kind needs, and say how to mend what is missing.
@@ -343,6 +345,62 @@ pub(crate) struct Schema {
     /// Write scenarios/schema.json.
     #[arg(long, conflicts_with = "check")]
     pub(crate) write: bool,
+}
+
+const BISECT: &str = "A version is written 1.19.1, v1.19.1, as a range (its newest known version is taken), or as TAG@VERSION: images in \
+Docker with that tag, installed by the chart of that version (an image that has no such tag is the version's own). \
+With --good newer than --bad, the first good version is looked for.
+
+Exit codes: 0 found, 2 bad input (also ends that do not differ), 3 cluster or tool error, 130 interrupted: --resume goes on.";
+
+#[derive(Debug, Args)]
+#[command(after_help = BISECT)]
+pub(crate) struct Bisect {
+    /// Name of a scenario, or its file.
+    #[arg(value_name = "SCENARIO", required_unless_present = "resume")]
+    pub(crate) scenario: Option<String>,
+    /// A version on which it passes.
+    #[arg(long, value_name = "VERSION", required_unless_present = "resume")]
+    pub(crate) good: Option<String>,
+    /// A version on which it does not.
+    #[arg(long, value_name = "VERSION", required_unless_present = "resume")]
+    pub(crate) bad: Option<String>,
+    /// What to try: versions, ranges and TAG@VERSION, separated by commas; `here`: those whose chart and images are on this machine.
+    /// With tags among them, their order is that of the list. Default: every known version.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) among: Option<String>,
+    /// Go on with a search that was interrupted or killed: its folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "good", "bad", "among", "cluster", "context", "repeat", "retries", "seed", "faults", "timeout_scale", "report_dir"])]
+    pub(crate) resume: Option<Utf8PathBuf>,
+    /// Kind of cluster.
+    #[arg(long, value_enum, default_value_t = ClusterChoice::Auto)]
+    pub(crate) cluster: ClusterChoice,
+    /// kubeconfig context, for --cluster existing.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Further runs of a version whose verdict does not look steady.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) repeat: u32,
+    /// Further runs of a version after an infrastructure error, before it is skipped.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) retries: u32,
+    /// Stretch every deadline by this factor, for slow machines.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(crate) timeout_scale: f64,
+    /// Where the search is kept, with its runs. Default: target/e2e/bisect-RUN.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_dir: Option<Utf8PathBuf>,
+    /// Orders everything that real life leaves open, on sim. Default: 0.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Let something go wrong, on sim: as for e2e.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<String>,
+    /// Print what would be tried, and touch nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,14 @@
 //! Helm's release `cilium` in namespace `kube-system`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8Path;
+use serde_json::{Map, Value};
 
 use crate::error::Fault;
 use crate::kind::write_private;
-use crate::tools::{Door, Invocation, Tool};
+use crate::tools::{Door, Input, Invocation, Tool};
 use crate::{HelmAction, Settings};
 
 /// The release and the chart.
@@ -50,24 +52,84 @@ pub(crate) async fn run(target: Target<'_>, action: &HelmAction) -> Result<(), F
     }
 }
 
+/// The chart's own values, as it ships them.
+///
+/// # Errors
+/// Why Helm does not say, in a line: the chart is not there, or Helm is not.
+pub async fn chart_values(settings: Arc<Settings>, version: &str) -> Result<String, String> {
+    let mut args = vec!["show".to_owned(), "values".to_owned()];
+    args.extend(chart(&settings, version));
+    ask(settings, "helm show values", args, None).await
+}
+
+/// What one template of the chart becomes with these values.
+///
+/// # Errors
+/// As [`chart_values`].
+pub async fn render(
+    settings: Arc<Settings>,
+    version: &str,
+    template: &str,
+    kubernetes: &str,
+    values: &Map<String, Value>,
+) -> Result<String, String> {
+    let mut args = vec!["template".to_owned(), RELEASE.to_owned()];
+    args.extend(chart(&settings, version));
+    args.extend(["--namespace", NAMESPACE, "--show-only", template, "--kube-version", kubernetes].map(str::to_owned));
+    args.extend(["--values", "-"].map(str::to_owned));
+    let values = serde_json::to_vec(values).map_err(|error| error.to_string())?;
+    ask(settings, "helm template", args, Some(values)).await
+}
+
+/// Whether the chart of a version can be had.
+///
+/// # Errors
+/// Why not, in a line.
+pub async fn chart_there(settings: Arc<Settings>, version: &str) -> Result<(), String> {
+    if settings.chart_file(version).is_some_and(|file| file.is_file()) {
+        return Ok(());
+    }
+    let mut args = vec!["show".to_owned(), "chart".to_owned()];
+    args.extend(chart(&settings, version));
+    ask(settings, "helm show chart", args, None).await.map(drop)
+}
+
+/// Helm without a cluster, with caches of its own.
+async fn ask(
+    settings: Arc<Settings>,
+    purpose: &'static str,
+    args: Vec<String>,
+    input: Option<Vec<u8>>,
+) -> Result<String, String> {
+    let home = tempfile::tempdir().map_err(|error| format!("{purpose}: {error}"))?;
+    let dir = Utf8Path::from_path(home.path()).ok_or_else(|| format!("{purpose}: temporary folder is not UTF-8"))?;
+    let door = Door::for_cluster(settings, dir, "none");
+    let mut run = Invocation::new(Tool::Helm, purpose, Duration::from_secs(30)).args(args);
+    if let Some(bytes) = input {
+        run = run.input(Input::Bytes(bytes));
+    }
+    door.run(run).await.map(|out| out.stdout).map_err(|error| error.cause())
+}
+
 /// `helm upgrade --install` with the chart from the folder if it has the version, otherwise from the repository. `--reset-values`,
 /// since values are complete: what an earlier call set and this one does not is gone.
 fn upgrade(settings: &Settings, version: &str) -> Vec<String> {
     let mut args: Vec<String> = ["upgrade", "--install", RELEASE].map(str::to_owned).into();
-    let file = settings.chart_file(version).filter(|file| file.is_file());
-    match (file, &settings.chart_repo) {
-        (Some(file), _) => args.push(file.into_string()),
-        (None, repo) if repo.starts_with("oci://") => {
-            args.push(format!("{}/{RELEASE}", repo.trim_end_matches('/')));
-            args.extend(["--version".to_owned(), version.to_owned()]);
-        }
-        (None, repo) => {
-            args.push(RELEASE.to_owned());
-            args.extend(["--repo", repo, "--version", version].map(str::to_owned));
-        }
-    }
+    args.extend(chart(settings, version));
     args.extend(["--reset-values", "--history-max", "5"].map(str::to_owned));
     args
+}
+
+/// How Helm is told which chart.
+fn chart(settings: &Settings, version: &str) -> Vec<String> {
+    let file = settings.chart_file(version).filter(|file| file.is_file());
+    match (file, &settings.chart_repo) {
+        (Some(file), _) => vec![file.into_string()],
+        (None, repo) if repo.starts_with("oci://") => {
+            vec![format!("{}/{RELEASE}", repo.trim_end_matches('/')), "--version".to_owned(), version.to_owned()]
+        }
+        (None, repo) => [RELEASE, "--repo", repo, "--version", version].map(str::to_owned).into(),
+    }
 }
 
 fn with_chart_hint(fault: Fault, settings: &Settings) -> Fault {

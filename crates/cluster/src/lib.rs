@@ -6,7 +6,7 @@ pub mod doctor;
 mod error;
 mod exec;
 pub mod existing;
-mod helm;
+pub mod helm;
 mod kind;
 pub mod ledger;
 mod provider;

@@ -1,6 +1,6 @@
 //! Which values a chart has, and which it has no longer: data beside the code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use semver::Version;
@@ -59,6 +59,25 @@ static DATA: LazyLock<(Vec<Chart>, Vec<Removed>)> = LazyLock::new(|| {
 pub(crate) fn chart(version: &Version) -> Result<&'static Chart, UnknownChart> {
     let index = CHARTS.iter().position(|minor| version.major == 1 && *minor == version.minor);
     index.and_then(|index| DATA.0.get(index)).ok_or_else(|| UnknownChart(version.clone()))
+}
+
+/// Every key that the chart of that version has a value for, as a dotted path.
+///
+/// # Errors
+/// When the chart is not known.
+pub fn chart_keys(version: &Version) -> Result<BTreeSet<String>, UnknownChart> {
+    fn walk(keys: &Keys, path: &str, all: &mut BTreeSet<String>) {
+        for (key, below) in &keys.0 {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            match below {
+                Some(below) if !below.0.is_empty() => walk(below, &path, all),
+                _ => drop(all.insert(path)),
+            }
+        }
+    }
+    let mut all = BTreeSet::new();
+    walk(&chart(version)?.keys, "", &mut all);
+    Ok(all)
 }
 
 /// What is known of a key that the chart of that version does not have.

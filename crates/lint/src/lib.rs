@@ -30,7 +30,7 @@ mod settings;
 
 pub use capacity::{Capacity, PoolCapacity};
 pub use change::{NodeChange, Preview};
-pub use chart::{CHARTS, UnknownChart};
+pub use chart::{CHARTS, UnknownChart, chart_keys};
 pub use finding::{Finding, Place, Related, Severity};
 pub use read::{InputError, Objects, config_map, dump, live, values};
 pub use report::{Report, lint};

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod adopt;
+mod bisect;
 mod catalogue;
 mod clean;
 mod completions;
@@ -28,6 +29,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
         Command::Lint(args) => lint::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Bisect(args) => bisect::run(&args),
         Command::Versions(args) => versions::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Clean(args) => clean::run(&args),

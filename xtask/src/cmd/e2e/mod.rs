@@ -34,19 +34,39 @@ pub(crate) fn run(args: E2e) -> Result<u8> {
         print_plans(&plans, &args, &chosen);
         return Ok(events::exit::PASSED);
     }
+    let code = carry_out(&args, &chosen, &plans, &threads, Voice::Aloud);
+    end(threads);
+    code
+}
+
+/// Whether a run is told on the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Aloud,
+    Silent,
+}
+
+/// Runs these plans with everything that a run leaves in its folder. For commands that are made of runs.
+pub(crate) fn carry_out_here(args: &E2e, plans: &[Plan], voice: Voice) -> Result<u8> {
+    let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
+    let chosen = threads.block_on(provider::choose(args))?;
+    let code = carry_out(args, &chosen, plans, &threads, voice);
+    end(threads);
+    code
+}
+
+fn carry_out(args: &E2e, chosen: &Chosen, plans: &[Plan], threads: &Runtime, voice: Voice) -> Result<u8> {
     if chosen.kind == ClusterKind::Sim {
         let _: ipam::Release =
             args.cilium.to_string().parse().map_err(|error: ipam::UnknownRelease| BadInput(error.to_string()))?;
     }
     if let Some(count) = args.sim.seeds {
-        return seeds::run(&args, &chosen, &plans, count);
+        return seeds::run(args, chosen, plans, count);
     }
-    let code = match chosen.kind {
-        ClusterKind::Sim => simulated(&args, &chosen, &plans, &threads),
-        ClusterKind::Kind | ClusterKind::Existing => threads.block_on(go(&args, &chosen, &plans)),
-    };
-    end(threads);
-    code
+    match chosen.kind {
+        ClusterKind::Sim => simulated(args, chosen, plans, threads, voice),
+        ClusterKind::Kind | ClusterKind::Existing => threads.block_on(go(args, chosen, plans, voice)),
+    }
 }
 
 /// Runs everything on simulated clusters and answers what was told, without a word on the terminal.
@@ -71,11 +91,11 @@ fn end(runtime: Runtime) {
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
 }
 
-async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan]) -> Result<u8> {
+async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan], voice: Voice) -> Result<u8> {
     let (run, dir) = run_dir(args)?;
     // Before anything is made: what earlier runs left, and what is missing here.
     let provider = chosen.prepare(args, plans).await?;
-    let reporter = Arc::new(Mutex::new(reporter(&dir)?));
+    let reporter = Arc::new(Mutex::new(reporter(&dir, voice)?));
     let sink = reporter.clone();
     let emitter = Emitter::new(Box::new(move |event| {
         sink.lock().unwrap_or_else(PoisonError::into_inner).event(event);
@@ -86,32 +106,34 @@ async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan]) -> Result<u8> {
     let code = engine::run(plans, &*provider, &options, &emitter, &stop, events::exit::code).await;
     drop(emitter);
     if let Some(reporter) = Arc::into_inner(reporter) {
-        finish(reporter.into_inner().unwrap_or_else(PoisonError::into_inner), &dir);
+        finish(reporter.into_inner().unwrap_or_else(PoisonError::into_inner), &dir, voice);
     }
     Ok(code)
 }
 
 /// The same on simulated clusters. `listener` hears signals: the runtimes of the scenarios come and go.
-fn simulated(args: &E2e, chosen: &Chosen, plans: &[Plan], listener: &Runtime) -> Result<u8> {
+fn simulated(args: &E2e, chosen: &Chosen, plans: &[Plan], listener: &Runtime, voice: Voice) -> Result<u8> {
     let (_, dir) = run_dir(args)?;
     let stop = Stop::default();
     listener.block_on(async { signals::listen(&stop) }).context("listen for signals")?;
-    let mut reporter = reporter(&dir)?;
+    let mut reporter = reporter(&dir, voice)?;
     let mut tell = |event: &Event| reporter.event(event);
     let all = simulated::processors();
     let code = simulated::run(args, chosen, plans, (chosen.sim.seed, &dir), &stop, all, &mut tell)?;
-    finish(reporter, &dir);
+    finish(reporter, &dir, voice);
     Ok(code)
 }
 
 /// Writes what is written at the end, and says where everything is.
-fn finish(reporter: Reporter, dir: &Utf8Path) {
+fn finish(reporter: Reporter, dir: &Utf8Path, voice: Voice) {
     if let Err(errors) = reporter.finish() {
         for error in errors {
             eprintln!("warning: {error}");
         }
     }
-    say!("reports: {dir}");
+    if voice == Voice::Aloud {
+        say!("reports: {dir}");
+    }
 }
 
 /// An id for this run, and its folder, made.
@@ -146,10 +168,13 @@ fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, seed: u64) ->
     }
 }
 
-fn reporter(dir: &Utf8Path) -> Result<Reporter> {
+fn reporter(dir: &Utf8Path, voice: Voice) -> Result<Reporter> {
     let look = Look::suiting(&Surroundings::of_stdout());
     let recorder = ndjson::Recorder::create(&dir.join(ndjson::FILE_NAME)).context("create events.ndjson")?;
-    let mut reporter = Reporter::new().with(recorder).with(Console::stdout(look));
+    let mut reporter = Reporter::new().with(recorder);
+    if voice == Voice::Aloud {
+        reporter = reporter.with(Console::stdout(look));
+    }
     for format in Format::ALL {
         reporter = reporter.with(AtEnd::new(format, dir.join(format.file_name())));
     }
