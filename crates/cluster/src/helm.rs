@@ -27,7 +27,8 @@ pub(crate) struct Target<'a> {
     pub(crate) scale: f64,
 }
 
-/// Carries the action out, without waiting for what it starts.
+/// Carries the action out, without waiting for what it starts; what is taken away is waited for, since a namespace that is on its way
+/// out refuses what comes after.
 pub(crate) async fn run(target: Target<'_>, action: &HelmAction) -> Result<(), Fault> {
     let (purpose, mut args) = match action {
         HelmAction::Apply { version, values } => {
@@ -38,7 +39,7 @@ pub(crate) async fn run(target: Target<'_>, action: &HelmAction) -> Result<(), F
             args.extend(["--values".to_owned(), file.into_string()]);
             ("helm upgrade", args)
         }
-        HelmAction::Uninstall => ("helm uninstall", ["uninstall", RELEASE].map(str::to_owned).into()),
+        HelmAction::Uninstall => ("helm uninstall", ["uninstall", RELEASE, "--wait"].map(str::to_owned).into()),
     };
     args.extend(
         ["--namespace", NAMESPACE, "--kubeconfig", target.kubeconfig.as_str(), "--kube-context", target.context]

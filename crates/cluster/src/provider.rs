@@ -68,7 +68,7 @@ pub enum HelmAction {
         /// All values.
         values: Map<String, Value>,
     },
-    /// `helm uninstall`, without waiting.
+    /// `helm uninstall`; ends when all of the release is gone.
     Uninstall,
 }
 

@@ -20,7 +20,7 @@ pub(super) fn facts(blocks: &Blocks, before: Option<&State>, state: &State, phas
     for of in owners {
         let live: Vec<&PodState> = state.pods.iter().filter(|pod| pod.of == of && !pod.gone).collect();
         let gone: Vec<&PodState> = state.pods.iter().filter(|pod| pod.of == of && pod.gone).collect();
-        phase.facts.insert(format!("pods of {of}"), counts(&live));
+        phase.facts.insert(format!("pods of {of}"), counts(state, &live));
         // Those that came after the state before and did not live to see this one.
         let passing = gone.iter().filter(|pod| !earlier.contains_key(pod.uid.as_str())).count();
         phase.facts.insert(format!("pods of {of}: came and went"), passing.to_string());
@@ -63,7 +63,13 @@ fn put(phase: &mut Phase, pinned: bool, subject: String, value: String) {
     };
 }
 
-fn counts(live: &[&PodState]) -> String {
+/// How many there are, and in which phases. Where an agent hangs, a pod's phase is a matter of where the scheduler put it, and is told
+/// with the pods of that node.
+fn counts(state: &State, live: &[&PodState]) -> String {
+    let hangs = state.nodes.iter().any(|node| node.node.is_some() && node.agent.is_none());
+    if hangs && live.iter().any(|pod| !pod.pinned) {
+        return format!("{} live", live.len());
+    }
     let phases: BTreeSet<&str> = live.iter().map(|pod| pod.phase.as_str()).collect();
     let phases = phases.into_iter().map(|phase| format!(", {phase}")).collect::<String>();
     format!("{} live{phases}", live.len())

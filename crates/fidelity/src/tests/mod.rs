@@ -238,6 +238,20 @@ fn how_often_a_part_that_crash_loops_has_ended_is_free() {
 }
 
 #[test]
+fn a_pod_that_waits_where_an_agent_hangs_may_have_been_put_elsewhere() {
+    let hung = |waits: bool| {
+        let mut state = start();
+        state.nodes[1].agent = None;
+        if waits {
+            state.pods[0].phase = "Pending".to_owned();
+        }
+        reduced(vec![start(), state])
+    };
+    let comparison = compare(&hung(true), &hung(false));
+    assert!(!subjects(&comparison).contains(&"pods of alpine"), "{}", differences(&[comparison]));
+}
+
+#[test]
 fn a_skipped_scenario_is_left_out() {
     assert!(reduce(&Stream::of(Vec::new()).ending(Outcome::Skipped).events()).is_empty());
 }

@@ -57,7 +57,8 @@ impl Agents {
     }
 
     pub(super) fn booted(&mut self, cx: &mut Context, nodes: &Nodes, node: &Name) {
-        let Some(process) = self.places.get_mut(node).and_then(|place| place.process.as_mut()) else { return };
+        let Some(place) = self.places.get_mut(node) else { return };
+        let Some(process) = place.process.as_mut() else { return };
         // Every process of Cilium checks the whole ConfigMap for values that cannot be read.
         let refused = OperatorConfig::from_config_map(&process.data, self.release).err();
         if let Some(error @ ConfigError::Flag { .. }) = refused {
@@ -65,6 +66,11 @@ impl Agents {
         }
         process.stage = Stage::Waiting { said: None };
         let life = process.life;
+        // The CNI configuration is written as the process comes up, so that the Node is ready although its agent may wait for a range
+        // for ever; pods that are put there wait with it.
+        if !std::mem::replace(&mut place.installed, true) {
+            cx.signals.push_back(Signal::NetworkInstalled { node: node.clone() });
+        }
         // A start hook may take 5 min and 5 s (hive); up to 1.17 the startup probe is over before that (105 times 2 s).
         let patience = if self.release.minor() <= 17 { 215 } else { 305 };
         cx.timers.after(Duration::from_secs(patience), Task::Agent(node.clone(), life, AgentStep::GiveUp));
@@ -229,10 +235,6 @@ impl Agents {
         let Stage::Serving { ready, .. } = &mut process.stage else { return };
         *ready = true;
         let pod = process.pod.clone();
-        // `write-cni-conf-when-ready`.
-        if !std::mem::replace(&mut place.installed, true) {
-            cx.signals.push_back(Signal::NetworkInstalled { node: node.clone() });
-        }
         cx.signals.push_back(Signal::Ready { pod, ready: true });
         self.log(cx, node, &[info("Daemon initialization completed")], &[]);
         let waiting = self.places.get_mut(node).map(|place| std::mem::take(&mut place.requests)).unwrap_or_default();

@@ -1,11 +1,16 @@
 //! What an operator does first when it leads.
 
+use std::time::Duration;
+
 use ipam::operator::{LogLine, Operator, OperatorConfig, Timing};
 use ipam::{IpamMode, version::Behaviour};
 
 use super::{OperatorStep, Operators, Parts, Stage};
 use crate::cilium::{crds, info};
 use crate::world::{Context, Name, Task};
+
+/// How long the first operator of a cluster took at most until it had listed what is there.
+const FIRST_SYNC: Duration = Duration::from_secs(9);
 
 impl Operators {
     pub(super) fn lead(&mut self, cx: &mut Context, pod: &Name) {
@@ -45,7 +50,12 @@ impl Operators {
         if let Some(process) = self.processes.get_mut(pod) {
             process.stage = Stage::Leading { machine, synced: false };
         }
-        let span = cx.pace.operator_sync;
+        // On a new cluster its first lists take long now and then: agents may be up, and their nodes have pods, before it marks them.
+        let span = if life == 1 {
+            (cx.pace.operator_sync.0, FIRST_SYNC.max(cx.pace.operator_sync.0))
+        } else {
+            cx.pace.operator_sync
+        };
         cx.later(span, Task::Operator(pod.clone(), life, OperatorStep::Synced));
     }
 
