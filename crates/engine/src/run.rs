@@ -190,7 +190,7 @@ async fn scenario(
             }
         },
         Err(error) => {
-            let mut failure = life.failure(&error);
+            let mut failure = life.failure(&life.judged(error));
             let why = known.failed(&mut failure);
             let outcome = failure.outcome();
             emitter.emit(EventKind::Failed { failure });
@@ -362,6 +362,17 @@ impl Life<'_> {
             emitter: self.emitter.clone(),
             extra_kinds,
             expressions,
+        }
+    }
+
+    /// What is not as expected on nodes that are out of order is theirs, not Cilium's.
+    fn judged(&self, error: StepError) -> StepError {
+        match (error, self.session.as_ref().and_then(Session::node_out_of_order)) {
+            (StepError::Mismatch { message, mismatches }, Some(fault)) => StepError::Infrastructure {
+                message: format!("{message} ({} {})", fault.object, fault.observed),
+                mismatches: std::iter::once(fault).chain(mismatches).collect(),
+            },
+            (error, _) => error,
         }
     }
 

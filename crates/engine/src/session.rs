@@ -291,6 +291,24 @@ impl Session {
     /// A pod whose image cannot be had, a node that is out of order, an agent that cannot be asked: then nothing that was waited for
     /// says anything about Cilium.
     pub(crate) fn machine_at_fault(&self) -> Option<Mismatch> {
+        let agent = || {
+            self.world.agent_pods().into_iter().filter(|(_, pod)| pod.ready).find_map(|(node, pod)| {
+                let silence = self.world.silent.get(&pod.incarnation()).filter(|silence| !silence.asked)?;
+                Some(Mismatch {
+                    object: format!("Agent/{node}"),
+                    field: "answer".to_owned(),
+                    expected: "what it runs".to_owned(),
+                    observed: format!("could not be asked: {}", silence.cause),
+                    since_ms: None,
+                })
+            })
+        };
+        self.node_out_of_order().or_else(agent)
+    }
+
+    /// A pod whose image cannot be had, a node that is short of something: whatever is seen of such a cluster, evicted pods among it, is
+    /// not Cilium's doing.
+    pub(crate) fn node_out_of_order(&self) -> Option<Mismatch> {
         const IMAGE: [&str; 5] =
             ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"];
         let pod = self.world.pods.values().find_map(|pod| {
@@ -315,19 +333,7 @@ impl Session {
                 })
             })
         };
-        let agent = || {
-            self.world.agent_pods().into_iter().filter(|(_, pod)| pod.ready).find_map(|(node, pod)| {
-                let silence = self.world.silent.get(&pod.incarnation()).filter(|silence| !silence.asked)?;
-                Some(Mismatch {
-                    object: format!("Agent/{node}"),
-                    field: "answer".to_owned(),
-                    expected: "what it runs".to_owned(),
-                    observed: format!("could not be asked: {}", silence.cause),
-                    since_ms: None,
-                })
-            })
-        };
-        pod.or_else(node).or_else(agent)
+        pod.or_else(node)
     }
 
     fn take(&mut self, message: Message) -> Result<(), StepError> {

@@ -23,10 +23,14 @@ pub enum Fault {
     LostLeader,
     /// `node-loss=worker2`: a machine stops. Its Node object stays.
     NodeLoss(String),
+    /// `image-missing=alpine:3.22`: no node has images whose name begins so any more, and none can be pulled.
+    ImageMissing(String),
+    /// `disk-full=worker`: a node's disk is full: it says so and takes no more pods.
+    DiskFull(String),
 }
 
 /// Every form, for help texts and errors.
-pub const FAULTS: [&str; 8] = [
+pub const FAULTS: [&str; 10] = [
     "errors=0.05",
     "slow-writes=200ms",
     "drop-watches",
@@ -35,6 +39,8 @@ pub const FAULTS: [&str; 8] = [
     "operator-crash",
     "lost-leader",
     "node-loss=worker2",
+    "image-missing=alpine:3.22",
+    "disk-full=worker",
 ];
 
 /// A text that is no fault.
@@ -77,6 +83,11 @@ impl FromStr for Fault {
             "lost-leader" => alone(Self::LostLeader),
             "agent-crash" => node(value).map(Self::AgentCrash),
             "node-loss" => node(value).map(Self::NodeLoss),
+            "disk-full" => node(value).map(Self::DiskFull),
+            "image-missing" => match value {
+                Some(image) if !image.is_empty() => Ok(Self::ImageMissing(image.to_owned())),
+                _ => Err(no("image-missing needs an image's name, or its beginning")),
+            },
             _ => Err(no("nothing goes by that name")),
         }
     }
@@ -93,6 +104,8 @@ impl fmt::Display for Fault {
             Self::OperatorCrash => f.write_str("operator-crash"),
             Self::LostLeader => f.write_str("lost-leader"),
             Self::NodeLoss(node) => write!(f, "node-loss={node}"),
+            Self::ImageMissing(image) => write!(f, "image-missing={image}"),
+            Self::DiskFull(node) => write!(f, "disk-full={node}"),
         }
     }
 }

@@ -368,7 +368,11 @@ fn exec(context: &Context<'_>, span: Span, form: &ExecForm) -> Option<Action> {
 
 fn inject(context: &Context<'_>, span: Span, text: &str) -> Option<Action> {
     match text.parse::<Fault>() {
-        Ok(Fault::AgentCrash(node) | Fault::NodeLoss(node)) if context.any_node(span, &node).is_none() => None,
+        Ok(Fault::AgentCrash(node) | Fault::NodeLoss(node) | Fault::DiskFull(node))
+            if context.any_node(span, &node).is_none() =>
+        {
+            None
+        }
         Ok(fault) => Some(Action::Inject(fault)),
         Err(error) => {
             context.push(

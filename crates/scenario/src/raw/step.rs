@@ -79,7 +79,7 @@ pub(crate) struct RawStep {
     #[serde(default)]
     pub(crate) exec: Field<ExecForm>,
     /// Lets something go wrong, on simulated clusters only: `agent-crash=worker`, `operator-crash`, `lost-leader`,
-    /// `node-loss=worker`, `errors=0.05`, `slow-writes=200ms`, `drop-watches`, `expire-watches`.
+    /// `node-loss=worker`, `disk-full=worker`, `image-missing=alpine:3.22`, `errors=0.05`, `slow-writes=200ms`, `drop-watches`, `expire-watches`.
     #[serde(default)]
     pub(crate) inject: Field<String>,
     /// Waits until something is so.

@@ -110,6 +110,8 @@ impl SimCluster {
             events::Fault::OperatorCrash => Fault::OperatorCrash,
             events::Fault::LostLeader => Fault::LostLeader,
             events::Fault::NodeLoss(node) => Fault::NodeLoss { node: node.clone() },
+            events::Fault::ImageMissing(image) => Fault::ImageMissing { image: image.clone() },
+            events::Fault::DiskFull(node) => Fault::DiskFull { node: node.clone() },
         };
         self.world.inflict(&behind).map_err(|error| fault(&format!("inject {what} into"), error.to_string()))
     }

@@ -49,6 +49,7 @@ async fn strike(cluster: Weak<SimCluster>, timed: TimedFault, progress: Arc<dyn 
     let fault = match timed.fault {
         Fault::AgentCrash(role) => Fault::AgentCrash(cluster::node_name(&role)),
         Fault::NodeLoss(role) => Fault::NodeLoss(cluster::node_name(&role)),
+        Fault::DiskFull(role) => Fault::DiskFull(cluster::node_name(&role)),
         other => other,
     };
     let (first, next) = match timed.when {

@@ -61,6 +61,16 @@ pub enum Fault {
         /// Node name.
         node: String,
     },
+    /// Images whose name begins so are gone from every node.
+    ImageMissing {
+        /// The beginning of the name.
+        image: String,
+    },
+    /// A node's disk is full.
+    DiskFull {
+        /// Node name.
+        node: String,
+    },
 }
 
 /// Why something cannot be done to a part of the cluster.
@@ -251,6 +261,17 @@ impl World {
     pub fn inflict(&self, fault: &Fault) -> Result<(), ExecError> {
         match fault {
             Fault::NodeLoss { node } => self.stop_node(node),
+            Fault::ImageMissing { image } => {
+                self.disturb(|actors| actors.kubelets.lose_image(image));
+                Ok(())
+            }
+            Fault::DiskFull { node } => self.disturb(|actors| {
+                if crate::controllers::kubelet::disk_full(&actors.cx, node) {
+                    Ok(())
+                } else {
+                    Err(ExecError::NoNode { node: node.to_owned() })
+                }
+            }),
             Fault::AgentCrash { node } => self.disturb(|actors| {
                 let agent = actors
                     .pods

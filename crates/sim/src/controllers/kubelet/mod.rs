@@ -2,6 +2,7 @@
 
 mod container;
 mod status;
+mod trouble;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use crate::world::pace::{BACK_OFF_FIRST, BACK_OFF_MOST};
 use crate::world::{Context, Key, Name, Note, PodStep, Program, Signal, Source, Task};
 use container::{Container, End};
 use view::PodView;
+
+pub(crate) use trouble::disk_full;
 
 /// A pod as its kubelet knows it.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub(crate) struct Kubelets {
     machines: BTreeMap<Name, Machine>,
     pods: BTreeMap<Name, Local>,
     images: view::Images,
+    /// Images that are not on any node, by the beginning of their names.
+    absent: Vec<String>,
 }
 
 impl Kubelets {
@@ -349,6 +354,9 @@ impl Kubelets {
 
     fn start(&mut self, cx: &mut Context, uid: &Name) {
         let now = cx.stamp();
+        if self.lacks_image(cx, uid) {
+            return;
+        }
         let Some(local) = self.pods.get_mut(uid) else { return };
         local.stage = Stage::Running;
         let (life, node, program) = (local.life, local.node.clone(), local.view.program());
