@@ -4,9 +4,10 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 
+use crate::cmd::matrix::{Matrix, Report};
 use crate::versions::{self, VersionList, versions};
 
-const EXIT_CODES: &str = "Exit codes: 0 passed, 1 a check failed or an xpass, 2 bad input, 3 cluster or tool error, 4 nothing selected, \
+pub(crate) const EXIT_CODES: &str = "Exit codes: 0 passed, 1 a check failed or an xpass, 2 bad input, 3 cluster or tool error, 4 nothing selected, \
 130 interrupted.";
 
 /// Proves how Cilium hands out pod addresses, on clusters that live as long as a scenario.
@@ -27,6 +28,10 @@ pub(crate) enum Command {
     Catalogue(Catalogue),
     /// Check scenario files, Cilium's values, its ConfigMap or a running cluster, without changing anything.
     Lint(Lint),
+    /// Run scenarios × versions in the order that ends soonest, with one result.
+    Matrix(Matrix),
+    /// Make reports of results that exist.
+    Report(Report),
     /// Say what a scenario or a values file makes of each node, without a cluster.
     Predict(Predict),
     /// Print the JSON schema of scenario files, or check the committed one.
@@ -156,7 +161,7 @@ pub(crate) struct Simulation {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) seeds: Option<u64>,
     /// Let something go wrong, such as errors=0.05, slow-writes=200ms, drop-watches@20s, expire-watches/30s,
-    /// agent-crash=worker@40s, operator-crash@40s, lost-leader@40s, node-loss=worker2@60s. `@`: that long after the cluster
+    /// agent-crash=worker@40s, operator-crash@40s, lost-leader@40s, node-loss=worker2@60s, disk-full=worker@40s, image-missing=alpine:3.22. `@`: that long after the cluster
     /// was asked for; `/`: every so often.
     #[arg(long = "fault", value_name = "FAULT")]
     pub(crate) faults: Vec<String>,
@@ -546,7 +551,7 @@ fn speed(text: &str) -> Result<f64, String> {
     if (0.1..=1000.0).contains(&value) { Ok(value) } else { Err(error()) }
 }
 
-fn scale(text: &str) -> Result<f64, String> {
+pub(crate) fn scale(text: &str) -> Result<f64, String> {
     let error = || format!("\"{text}\" is not a factor: write a number above 0 and up to 100, such as 2 or 1.5");
     let value: f64 = text.parse().map_err(|_| error())?;
     if value > 0.0 && value <= 100.0 { Ok(value) } else { Err(error()) }

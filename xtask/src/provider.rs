@@ -76,6 +76,11 @@ pub(crate) async fn choose(args: &E2e) -> Result<Chosen> {
 }
 
 impl Chosen {
+    /// Where programs, images and charts come from.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.clone()
+    }
+
     /// Removes what killed runs left and looks for what is missing here, before anything is made.
     pub(crate) async fn prepare(&self, args: &E2e, plans: &[Plan]) -> Result<Box<dyn Provider>> {
         match self.kind {

@@ -39,11 +39,16 @@ pub(crate) fn run(args: &Doctor) -> Result<u8> {
 
 /// Looks for everything that these plans need.
 pub(crate) async fn look(settings: Arc<Settings>, version: &Version, plans: &[Plan]) -> Vec<Finding> {
+    examine(settings, &request(version, plans)).await
+}
+
+/// What these plans need.
+pub(crate) fn request<'a>(version: &Version, plans: impl IntoIterator<Item = &'a Plan>) -> Request {
     let mut images: BTreeSet<String> = cilium::values::images(&version.to_string()).into_iter().collect();
     let mut subnets = BTreeSet::new();
     let mut pools = BTreeSet::new();
     let mut nodes = 1;
-    for plan in plans.iter().filter(|plan| plan.skip.is_none()) {
+    for plan in plans.into_iter().filter(|plan| plan.skip.is_none()) {
         let scenario = &plan.scenario;
         images.extend(scenario.workloads.values().map(|workload| workload.image.clone()));
         subnets.extend(scenario.cluster.pod_subnet.iter().map(|subnet| ("pod subnet".to_owned(), *subnet)));
@@ -52,14 +57,13 @@ pub(crate) async fn look(settings: Arc<Settings>, version: &Version, plans: &[Pl
         pools.extend(ipam.ipv4_pools.iter().map(|pool| (format!("pool of {}", scenario.name), *pool)));
         nodes = nodes.max(scenario.cluster.workers + 1);
     }
-    let request = Request {
+    Request {
         subnets: subnets.into_iter().collect(),
         pools: pools.into_iter().collect(),
         images: images.into_iter().collect(),
         cilium: Some(version.to_string()),
         nodes,
-    };
-    examine(settings, &request).await
+    }
 }
 
 /// Refuses a run when something that it needs is missing; warns of the rest.

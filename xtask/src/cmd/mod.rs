@@ -10,8 +10,10 @@ pub(crate) mod e2e;
 mod fidelity;
 pub(crate) mod lint;
 mod list;
+pub(crate) mod matrix;
 mod model;
 mod predict;
+mod report;
 mod schema;
 mod sim;
 mod versions;
@@ -27,6 +29,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
         Command::List(args) => list::run(&args),
         Command::Catalogue(args) => catalogue::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Bisect(args) => bisect::run(&args),

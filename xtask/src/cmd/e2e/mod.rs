@@ -87,7 +87,7 @@ pub(crate) fn simulate(args: &E2e, plans: &[Plan]) -> Result<Vec<Event>> {
 }
 
 /// What still runs (readers of a dead connection) must not hold the process.
-fn end(runtime: Runtime) {
+pub(crate) fn end(runtime: Runtime) {
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
 }
 
@@ -145,7 +145,7 @@ fn run_dir(args: &E2e) -> Result<(String, Utf8PathBuf)> {
     Ok((run, dir))
 }
 
-fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, seed: u64) -> RunOptions {
+pub(crate) fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, seed: u64) -> RunOptions {
     let simulated = chosen.kind == ClusterKind::Sim;
     RunOptions {
         // Two runs of one seed are the same run, to the byte.
@@ -181,7 +181,7 @@ fn reporter(dir: &Utf8Path, voice: Voice) -> Result<Reporter> {
     Ok(reporter)
 }
 
-fn private_dir(dir: &Utf8Path) -> Result<()> {
+pub(crate) fn private_dir(dir: &Utf8Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| format!("create folder {dir}"))
 }
@@ -195,6 +195,10 @@ fn print_plans(plans: &[Plan], args: &E2e, chosen: &Chosen) {
         if let Some(skip) = &plan.skip {
             say!("  skipped: {skip}");
             continue;
+        }
+        for mark in plan.scenario.xfail.iter().filter(|mark| mark.versions.contains(&plan.version)) {
+            let how = if mark.intermittent { "now and then" } else { "to fail" };
+            say!("  known bug: {}: {} (expected {how}: `{}`)", mark.issue, mark.reason, mark.pattern);
         }
         for (index, step) in plan.steps.iter().enumerate() {
             let seconds = step.within.as_secs();
