@@ -44,7 +44,8 @@ pub(crate) fn read(selection: &Selection) -> Result<Read> {
         .map(|path| Ok((path.clone(), fs_err::read(path).with_context(|| format!("read {path}"))?)))
         .collect::<Result<Vec<_>>>()?;
     let (mut scenarios, mut problems) = scenario::parse_all(&bytes);
-    problems.extend(scenarios.iter().flat_map(|one| scenario::unreached(one, &versions().cilium.proven)));
+    let known: Vec<_> = versions().with_clusters().collect();
+    problems.extend(scenarios.iter().flat_map(|one| scenario::unreached(one, &known)));
     let count = files.len();
 
     let patterns = names
