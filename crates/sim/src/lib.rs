@@ -8,6 +8,7 @@ mod cilium;
 mod controllers;
 mod provider;
 pub mod store;
+pub mod tree;
 pub mod world;
 
 pub use provider::{NOTICE, NoTimedFault, SimCluster, SimOptions, SimProvider, TimedFault, When, kubeconfig, runtime};

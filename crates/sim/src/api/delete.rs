@@ -8,6 +8,7 @@ use super::dispatch::Call;
 use super::list::selection;
 use super::{body, fields, respond};
 use crate::store::{Cause, DeleteOptions, Deleted, Propagation, Resource, Status};
+use crate::tree::ToTree as _;
 
 /// Deletes one object.
 pub(super) async fn one(call: &Call<'_>, body: Body) -> Result<Response, Status> {
@@ -122,14 +123,14 @@ fn faults(given: &Value) -> Vec<Cause> {
     let policies = ["Foreground", "Background", "Orphan", "nil"];
     if policy.is_string() && given["orphanDependents"].is_boolean() {
         let detail = "orphanDependents and deletionPropagation cannot be both set";
-        causes.push(Cause::invalid("propagationPolicy", policy, detail));
+        causes.push(Cause::invalid("propagationPolicy", &policy.to_tree(), detail));
     }
     if policy.is_string() && !policies[..3].iter().any(|p| policy == *p) {
-        causes.push(Cause::unsupported("propagationPolicy", policy, &policies));
+        causes.push(Cause::unsupported("propagationPolicy", &policy.to_tree(), &policies));
     }
     let dry_run = &given["dryRun"];
     if dry_run.as_array().is_some_and(|list| list.iter().any(|v| v != "All")) {
-        causes.push(Cause::unsupported("dryRun", dry_run, &["All"]));
+        causes.push(Cause::unsupported("dryRun", &dry_run.to_tree(), &["All"]));
     }
     causes
 }

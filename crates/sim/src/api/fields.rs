@@ -10,6 +10,7 @@ use super::schema::{self, Decoded};
 use super::ssa::Manager;
 use super::table::{Include, Printer, partial};
 use crate::store::{Cause, Part, Resource, Status, Stored, WriteOptions};
+use crate::tree::ToTree as _;
 
 /// `fieldValidation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) fn options(call: &Call<'_>, kind: &'static str) -> Result<(WriteOptio
     let dry_run = call.query.all("dryRun").iter().filter(|v| !v.is_empty()).collect::<Vec<_>>();
     if dry_run.iter().any(|v| *v != "All") {
         let given: Value = dry_run.iter().map(|v| Value::from(v.as_str())).collect();
-        causes.push(Cause::unsupported("dryRun", &given, &["All"]));
+        causes.push(Cause::unsupported("dryRun", &given.to_tree(), &["All"]));
     }
     let strictness = match call.query.text("fieldValidation") {
         "" | "Warn" => Strictness::Warn,
@@ -190,7 +191,7 @@ pub(super) fn respond(call: &Call<'_>, code: u16, stored: &Stored, warnings: &[S
     let mut response = match respond::form(call.headers)? {
         Form::Object if call.place.new_events => respond::json(code, &super::events::to_new(stored.value())),
         Form::Object => {
-            let mut out = Vec::with_capacity(stored.json().len() + 64);
+            let mut out = Vec::with_capacity(4096);
             stored.write_to(&mut out);
             respond::bytes(code, "application/json", out)
         }

@@ -243,7 +243,7 @@ fn stream_of(resource: Resource, mut page: Page) -> Response {
             }
             first = false;
             // Built-in kinds do not say what they are inside a list.
-            if custom { object.write_to(&mut out) } else { out.extend_from_slice(object.json()) }
+            if custom { object.write_to(&mut out) } else { object.write_item_to(&mut out) }
         }
         Some((Ok(out.into()), Some((objects, None, first))))
     });

@@ -144,7 +144,7 @@ fn cut(text: &str, tail: Option<usize>, limit: Option<usize>) -> String {
 struct Follower {
     hooks: std::sync::Arc<dyn Hooks>,
     changes: Subscription,
-    uid: Box<str>,
+    uid: ecow::EcoString,
     container: String,
     options: LogOptions,
     seen: usize,

@@ -10,6 +10,7 @@ use super::patch::{self, PatchType};
 use super::ssa::Ownership;
 use super::{body, fields, respond};
 use crate::store::{Cause, DeleteOptions, Part, Resource, Status, Stored, WriteOptions};
+use crate::tree::{Tree, tree};
 
 /// Answers a request for a part other than status and log.
 pub(super) async fn handle(call: &Call<'_>, part: &str, method: &Method, body: Body) -> Result<Response, Status> {
@@ -137,15 +138,15 @@ async fn bind(call: &Call<'_>, body: Body) -> Result<Response, Status> {
     store.mutate(Resource::Pod, &pod.meta.namespace, &pod.meta.name, |pod| {
         pod["spec"]["nodeName"] = node.into();
         let scheduled =
-            json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+            tree!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
         set_condition(pod, scheduled);
     })?;
     Ok(done())
 }
 
-fn set_condition(pod: &mut Value, condition: Value) {
+fn set_condition(pod: &mut Tree, condition: Tree) {
     if !pod["status"]["conditions"].is_array() {
-        pod["status"]["conditions"] = json!([]);
+        pod["status"]["conditions"] = tree!([]);
     }
     if let Some(list) = pod["status"]["conditions"].as_array_mut() {
         list.retain(|c| c["type"] != condition["type"]);
@@ -176,7 +177,7 @@ async fn evict(call: &Call<'_>, body: Body) -> Result<Response, Status> {
     let seconds = eviction["deleteOptions"]["gracePeriodSeconds"].as_i64();
     if !pod.meta.deleting {
         store.mutate(Resource::Pod, &pod.meta.namespace, &pod.meta.name, |pod| {
-            let target = json!({
+            let target = tree!({
                 "type": "DisruptionTarget", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
                 "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting",
             });
@@ -189,17 +190,17 @@ async fn evict(call: &Call<'_>, body: Body) -> Result<Response, Status> {
 }
 
 /// One disruption less.
-fn spend(budget: &mut Value, pod: &str, now: &str) {
+fn spend(budget: &mut Tree, pod: &str, now: &str) {
     let generation = budget["metadata"]["generation"].clone();
     let status = &mut budget["status"];
     let left = status["disruptionsAllowed"].as_i64().unwrap_or_default() - 1;
     status["disruptionsAllowed"] = left.into();
     if !status["disruptedPods"].is_object() {
-        status["disruptedPods"] = json!({});
+        status["disruptedPods"] = tree!({});
     }
     status["disruptedPods"][pod] = now.into();
     if left == 0 {
-        status["conditions"] = json!([{
+        status["conditions"] = tree!([{
             "type": "DisruptionAllowed", "status": "False", "observedGeneration": generation, "lastTransitionTime": now,
             "reason": "InsufficientPods", "message": "",
         }]);
@@ -250,7 +251,7 @@ async fn finalize(call: &Call<'_>, body: Body) -> Result<Response, Status> {
     let name = call.place.name.as_deref().unwrap_or_default();
     let stored = call.api.store.mutate(Resource::Namespace, "", name, |namespace| {
         match new["spec"]["finalizers"].as_array().filter(|f| !f.is_empty()) {
-            Some(list) => namespace["spec"]["finalizers"] = list.clone().into(),
+            Some(list) => namespace["spec"]["finalizers"] = list.iter().cloned().map(Tree::from).collect(),
             None => {
                 if let Some(spec) = namespace["spec"].as_object_mut() {
                     spec.remove("finalizers");

@@ -11,6 +11,7 @@ use super::schema::schemas;
 use super::ssa::{Manager, Ownership, blank};
 use super::{body, events};
 use crate::store::{Cause, Resource, Status, Stored, WriteOptions, defaults};
+use crate::tree::ToTree as _;
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -59,7 +60,7 @@ fn check_uid(resource: Resource, new: &Value, before: &Stored) -> Result<(), Sta
     if uid.as_str().is_none_or(|uid| uid.is_empty() || *uid == *before.meta.uid) {
         return Ok(());
     }
-    let cause = Cause::invalid("metadata.uid", uid, "field is immutable");
+    let cause = Cause::invalid("metadata.uid", &uid.to_tree(), "field is immutable");
     Err(Status::invalid(resource.info(), &before.meta.name, &[cause.clone(), cause]))
 }
 

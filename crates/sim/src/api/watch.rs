@@ -238,7 +238,7 @@ impl Writer {
                 line_of(&json!({"type": kind, "object": events::to_new(object.value())}))
             }
             Form::Object => {
-                let mut out = Vec::with_capacity(object.json().len() + 96);
+                let mut out = Vec::with_capacity(4096);
                 out.extend_from_slice(b"{\"type\":\"");
                 out.extend_from_slice(kind.as_bytes());
                 out.extend_from_slice(b"\",\"object\":");

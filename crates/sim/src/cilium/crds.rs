@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::api::cilium_crds;
 use crate::store::{Resource, WriteOptions};
+use crate::tree::ToTree as _;
 use crate::world::{Context, Key};
 
 /// Creates what is missing and brings schemas of other releases up to date.
@@ -16,8 +17,8 @@ pub(super) fn register(cx: &Context, release: Release) {
         let name = crd["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         if cx.store.find(Resource::CustomResourceDefinition, "", &name).is_some() {
             cx.change(Resource::CustomResourceDefinition, &Key::new("", &name), |old| {
-                old["spec"]["versions"] = crd["spec"]["versions"].clone();
-                old["metadata"]["labels"] = crd["metadata"]["labels"].clone();
+                old["spec"]["versions"] = crd["spec"]["versions"].to_tree();
+                old["metadata"]["labels"] = crd["metadata"]["labels"].to_tree();
             });
         } else {
             // It was looked for just now.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
 use crate::store::{Resource, Store, Stored, WriteOptions};
+use crate::tree::{Tree, tree};
 
 /// The numbers that are given.
 #[derive(Debug, Default)]
@@ -38,8 +37,8 @@ impl Identities {
         let next = 256 + i64::try_from(self.numbers.len()).unwrap_or_default() * 7919 % 65_000;
         let number = *self.numbers.entry(labels.clone()).or_insert(next);
         if store.find(Resource::CiliumIdentity, "", &number.to_string()).is_none() {
-            let security: Value = labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
-            let identity = json!({
+            let security: Tree = labels.iter().map(|(key, value)| (key.clone(), tree!(value))).collect();
+            let identity = tree!({
                 "metadata": {
                     "name": number.to_string(),
                     "labels": {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use serde_json::json;
 
 use super::nodes::NodeFacts;
 use crate::store::Resource;
-use crate::world::{Context, Key, Name, Note, Source, Task};
+use crate::tree::tree;
+use crate::world::{ByName, Context, Key, Name, Names, Note, Source, Task};
 
 /// One family's range, in blocks; the next free block after the last one is taken, around the end.
 #[derive(Debug)]
@@ -79,8 +79,8 @@ pub(crate) enum NodeIpamError {
 #[derive(Debug, Default)]
 pub(crate) struct NodeIpam {
     ranges: Vec<Range>,
-    given: BTreeMap<Name, Vec<IpNet>>,
-    queued: BTreeSet<Name>,
+    given: ByName<Vec<IpNet>>,
+    queued: Names,
 }
 
 impl NodeIpam {
@@ -109,7 +109,7 @@ impl NodeIpam {
             };
             ranges.push(Range { net: net.trunc(), mask, used: BTreeSet::new(), next: 0 });
         }
-        Ok(Self { ranges, given: BTreeMap::new(), queued: BTreeSet::new() })
+        Ok(Self { ranges, given: ByName::default(), queued: Names::default() })
     }
 
     pub(crate) fn node_changed(&mut self, cx: &mut Context, before: Option<&NodeFacts>, after: Option<&NodeFacts>) {
@@ -178,7 +178,7 @@ impl NodeIpam {
         let texts: Vec<String> = cidrs.iter().map(ToString::to_string).collect();
         cx.change(Resource::Node, &Key::new("", name), |node| {
             node["spec"]["podCIDR"] = texts[0].clone().into();
-            node["spec"]["podCIDRs"] = json!(texts);
+            node["spec"]["podCIDRs"] = tree!(texts);
         });
         self.given.insert(name.clone(), cidrs);
     }

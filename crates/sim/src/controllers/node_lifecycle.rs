@@ -1,17 +1,16 @@
 //! What becomes of Nodes that are not ready, cordoned, silent or gone, and of their pods.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::nodes::{NodeFacts, Nodes};
 use super::pods::{PodFacts, Pods};
 use super::taints::{Taint, Toleration, may_stay};
 use crate::store::{DeleteOptions, Resource};
+use crate::tree::tree;
 use crate::world::pace::POD_GC;
-use crate::world::{Context, Key, Name, Task, or_default};
+use crate::world::{ByName, Context, Key, Name, Names, Task, or_default};
 
 /// Taints that follow from a Node's state, by key.
 const OWN: [&str; 3] =
@@ -20,9 +19,9 @@ const OWN: [&str; 3] =
 /// The controller.
 #[derive(Debug, Default)]
 pub(crate) struct NodeLifecycle {
-    queued: BTreeSet<Name>,
+    queued: Names,
     /// Pods that leave their node at that moment unless its taints are gone by then.
-    evictions: BTreeMap<Name, Duration>,
+    evictions: ByName<Duration>,
 }
 
 impl NodeLifecycle {
@@ -33,7 +32,7 @@ impl NodeLifecycle {
             }
             return;
         };
-        if wanted(node) != node.taints && self.queued.insert(node.name.clone()) {
+        if *wanted(node) != *node.taints && self.queued.insert(node.name.clone()) {
             let span = cx.pace.reconcile;
             cx.later(span, Task::NodeTaints(node.name.clone()));
         }
@@ -48,7 +47,7 @@ impl NodeLifecycle {
         self.queued.remove(name);
         let Some(node) = nodes.get(name) else { return };
         let wanted = wanted(node);
-        if wanted == node.taints {
+        if *wanted == *node.taints {
             return;
         }
         let now = cx.stamp();
@@ -64,7 +63,7 @@ impl NodeLifecycle {
                         .any(|w| Some(w.key.as_str()) == taint["key"].as_str() && Some(w.effect.as_str()) == effect)
             });
             for taint in wanted.iter().filter(|taint| !old.contains(taint)) {
-                list.push(json!({"key": taint.key, "effect": taint.effect, "timeAdded": now}));
+                list.push(tree!({"key": taint.key, "effect": taint.effect, "timeAdded": now}));
             }
             if list.is_empty() {
                 if let Some(spec) = node["spec"].as_object_mut() {

@@ -1,12 +1,14 @@
 //! An index of pods, kept up with every change: by owner and by node, with counts, so that no controller ever walks over all pods.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use rustc_hash::FxHashMap;
 
 use crate::store::{Change, ChangeKind, Stored};
-use crate::world::{Key, Name, or_default};
+use crate::tree::Tree;
+use crate::world::{Key, Name};
 
 /// What controllers need to know of a pod.
 #[derive(Debug, Clone)]
@@ -40,9 +42,9 @@ impl PodFacts {
 /// Pods of one owner.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Family {
-    pub(crate) members: BTreeSet<Name>,
+    members: BTreeSet<Name>,
     /// By seat.
-    pub(crate) by_node: BTreeMap<Name, BTreeSet<Name>>,
+    by_node: FxHashMap<Name, BTreeSet<Name>>,
     /// Active ones.
     pub(crate) active: usize,
     /// Active and Ready ones.
@@ -52,98 +54,44 @@ pub(crate) struct Family {
 /// All pods.
 #[derive(Debug, Default)]
 pub(crate) struct Pods {
-    // Looked up only, never walked.
-    by_uid: HashMap<Name, PodFacts>,
-    families: BTreeMap<Name, Family>,
-    by_node: BTreeMap<Name, BTreeSet<Name>>,
-}
-
-#[derive(Deserialize)]
-struct View {
-    metadata: MetadataView,
-    #[serde(default, deserialize_with = "or_default")]
-    spec: SpecView,
-    #[serde(default, deserialize_with = "or_default")]
-    status: StatusView,
-}
-
-#[derive(Default, Deserialize)]
-struct SpecView {
-    #[serde(default, deserialize_with = "or_default")]
-    affinity: AffinityView,
-}
-
-#[derive(Default, Deserialize)]
-struct AffinityView {
-    #[serde(default, rename = "nodeAffinity", deserialize_with = "or_default")]
-    node: NodeAffinityView,
-}
-
-#[derive(Default, Deserialize)]
-struct NodeAffinityView {
-    #[serde(default, rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "or_default")]
-    required: RequiredView,
-}
-
-#[derive(Default, Deserialize)]
-struct RequiredView {
-    #[serde(default, rename = "nodeSelectorTerms", deserialize_with = "or_default")]
-    terms: Vec<TermView>,
-}
-
-#[derive(Deserialize)]
-struct TermView {
-    #[serde(default, rename = "matchFields", deserialize_with = "or_default")]
-    fields: Vec<FieldView>,
-}
-
-#[derive(Deserialize)]
-struct FieldView {
-    #[serde(default, deserialize_with = "or_default")]
-    values: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct MetadataView {
-    #[serde(rename = "creationTimestamp")]
-    created: Option<Timestamp>,
-}
-
-#[derive(Default, Deserialize)]
-struct StatusView {
-    #[serde(default, deserialize_with = "or_default")]
-    conditions: Vec<ConditionView>,
-}
-
-#[derive(Deserialize)]
-struct ConditionView {
-    #[serde(rename = "type", default, deserialize_with = "or_default")]
-    kind: String,
-    #[serde(default, deserialize_with = "or_default")]
-    status: String,
-    #[serde(rename = "lastTransitionTime")]
-    since: Option<Timestamp>,
+    // These maps are looked up only, never walked.
+    by_uid: FxHashMap<Name, Arc<PodFacts>>,
+    families: FxHashMap<Name, Family>,
+    by_node: FxHashMap<Name, BTreeSet<Name>>,
 }
 
 impl Pods {
     /// Takes a change in. Returns the facts before and after it.
-    pub(crate) fn apply(&mut self, change: &Change) -> (Option<PodFacts>, Option<PodFacts>) {
-        let uid: Name = (*change.object.meta.uid).into();
-        let before = self.by_uid.remove(&uid);
-        if let Some(facts) = &before {
-            self.unlink(facts);
-        }
+    pub(crate) fn apply(&mut self, change: &Change) -> (Option<Arc<PodFacts>>, Option<Arc<PodFacts>>) {
+        let uid = &*change.object.meta.uid;
         if change.kind == ChangeKind::Deleted {
+            let before = self.by_uid.remove(uid);
+            if let Some(facts) = &before {
+                self.count(facts, -1);
+                self.unlink(facts);
+            }
             return (before, None);
         }
-        let after = facts(&change.object);
-        self.link(&after);
-        self.by_uid.insert(uid, after.clone());
+        let before = self.by_uid.get(uid).cloned();
+        let after = Arc::new(facts(&change.object, before.as_deref()));
+        match &before {
+            Some(before) => {
+                self.count(before, -1);
+                let moved = before.node != after.node || before.seat != after.seat || before.owner != after.owner;
+                if moved {
+                    self.unlink(before);
+                    self.link(&after);
+                }
+            }
+            None => self.link(&after),
+        }
+        self.count(&after, 1);
+        self.by_uid.insert(after.uid.clone(), after.clone());
         (before, Some(after))
     }
 
     pub(crate) fn get(&self, uid: &str) -> Option<&PodFacts> {
-        self.by_uid.get(uid)
+        self.by_uid.get(uid).map(|facts| &**facts)
     }
 
     pub(crate) fn family(&self, owner: &str) -> Option<&Family> {
@@ -152,23 +100,39 @@ impl Pods {
 
     /// Pods of an owner, by UID.
     pub(crate) fn of(&self, owner: &str) -> impl Iterator<Item = &PodFacts> {
-        self.families.get(owner).into_iter().flat_map(|f| &f.members).filter_map(|uid| self.by_uid.get(uid))
+        self.families.get(owner).into_iter().flat_map(|f| &f.members).filter_map(|uid| self.get(uid))
     }
 
     /// Pods of an owner on a node, or meant for it, by UID.
     pub(crate) fn of_on(&self, owner: &str, node: &str) -> impl Iterator<Item = &PodFacts> {
         let uids = self.families.get(owner).and_then(|f| f.by_node.get(node));
-        uids.into_iter().flatten().filter_map(|uid| self.by_uid.get(uid))
+        uids.into_iter().flatten().filter_map(|uid| self.get(uid))
+    }
+
+    /// How many [`Pods::of_on`] has.
+    pub(crate) fn count_of_on(&self, owner: &str, node: &str) -> usize {
+        self.families.get(owner).and_then(|family| family.by_node.get(node)).map_or(0, BTreeSet::len)
     }
 
     /// Pods on a node, by UID.
     pub(crate) fn on(&self, node: &str) -> impl Iterator<Item = &PodFacts> {
-        self.by_node.get(node).into_iter().flatten().filter_map(|uid| self.by_uid.get(uid))
+        self.by_node.get(node).into_iter().flatten().filter_map(|uid| self.get(uid))
     }
 
     /// How many pods a node has.
     pub(crate) fn count_on(&self, node: &str) -> usize {
         self.by_node.get(node).map_or(0, BTreeSet::len)
+    }
+
+    /// Brings its owner's counts up to date.
+    fn count(&mut self, facts: &PodFacts, sign: isize) {
+        let Some(family) = facts.owner.as_ref().and_then(|owner| self.families.get_mut(owner)) else { return };
+        if facts.active() {
+            family.active = family.active.saturating_add_signed(sign);
+            if facts.ready.is_some() {
+                family.ready = family.ready.saturating_add_signed(sign);
+            }
+        }
     }
 
     fn link(&mut self, facts: &PodFacts) {
@@ -181,8 +145,6 @@ impl Pods {
         if let Some(node) = &facts.seat {
             family.by_node.entry(node.clone()).or_default().insert(facts.uid.clone());
         }
-        family.active += usize::from(facts.active());
-        family.ready += usize::from(facts.active() && facts.ready.is_some());
     }
 
     fn unlink(&mut self, facts: &PodFacts) {
@@ -195,15 +157,13 @@ impl Pods {
         if let Some(node) = &facts.seat {
             remove(&mut family.by_node, node, &facts.uid);
         }
-        family.active -= usize::from(facts.active());
-        family.ready -= usize::from(facts.active() && facts.ready.is_some());
         if family.members.is_empty() {
             self.families.remove(owner);
         }
     }
 }
 
-fn remove(map: &mut BTreeMap<Name, BTreeSet<Name>>, key: &Name, uid: &Name) {
+fn remove(map: &mut FxHashMap<Name, BTreeSet<Name>>, key: &Name, uid: &Name) {
     if let Some(set) = map.get_mut(key) {
         set.remove(uid);
         if set.is_empty() {
@@ -212,39 +172,50 @@ fn remove(map: &mut BTreeMap<Name, BTreeSet<Name>>, key: &Name, uid: &Name) {
     }
 }
 
-fn facts(pod: &Stored) -> PodFacts {
-    let view: Option<View> = pod.read().ok();
-    let ready = view.as_ref().and_then(|view| {
-        let ready = view.status.conditions.iter().find(|c| c.kind == "Ready" && c.status == "True")?;
-        Some(ready.since.unwrap_or(Timestamp::UNIX_EPOCH))
-    });
-    // The only field that a term can match is the node's name.
-    let meant = view.as_ref().and_then(|view| {
-        view.spec
-            .affinity
-            .node
-            .required
-            .terms
-            .first()?
-            .fields
-            .first()?
-            .values
-            .first()
-            .map(|name| Name::from(name.as_str()))
-    });
+/// Reads a version of a pod. What never changes, and texts that have not, are those of the version before.
+fn facts(pod: &Stored, before: Option<&PodFacts>) -> PodFacts {
     let field = |label: &str| pod.meta.field(label).filter(|text| !text.is_empty());
+    let node = match field("spec.nodeName") {
+        Some(node) => {
+            let known = before.and_then(|before| before.seat.clone()).filter(|seat| **seat == *node);
+            Some(known.unwrap_or_else(|| node.into()))
+        }
+        None => None,
+    };
+    let tree = pod.tree();
+    let time = |value: &Tree| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let mut conditions = tree["status"]["conditions"].as_array().into_iter().flatten();
+    let ready = conditions
+        .find(|one| one["type"] == "Ready" && one["status"] == "True")
+        .map(|one| time(&one["lastTransitionTime"]).unwrap_or(Timestamp::UNIX_EPOCH));
     PodFacts {
-        key: Key::of(pod),
-        uid: (*pod.meta.uid).into(),
-        owner: pod.meta.controller().map(Into::into),
-        node: field("spec.nodeName").map(Into::into),
-        seat: field("spec.nodeName").map(Into::into).or(meant),
+        key: before.map_or_else(|| Key::of(pod), |before| before.key.clone()),
+        uid: before.map_or_else(|| (*pod.meta.uid).into(), |before| before.uid.clone()),
+        owner: match (pod.meta.controller(), before.and_then(|before| before.owner.as_ref())) {
+            (Some(owner), Some(known)) if **known == *owner => Some(known.clone()),
+            (owner, _) => owner.map(Into::into),
+        },
+        seat: node.clone().or_else(|| match before {
+            Some(before) => before.seat.clone(),
+            None => meant(tree),
+        }),
+        node,
         host_network: field("spec.hostNetwork") == Some("true"),
         ready,
         running: field("status.phase") == Some("Running"),
         ended: matches!(field("status.phase"), Some("Succeeded" | "Failed")),
         deleting: pod.meta.deleting,
-        created: view.and_then(|view| view.metadata.created),
+        created: match before {
+            Some(before) => before.created,
+            None => time(&tree["metadata"]["creationTimestamp"]),
+        },
         object: pod.clone(),
     }
+}
+
+/// The node that a pod's affinity names: the only field that a term can match is the node's name.
+fn meant(pod: &Tree) -> Option<Name> {
+    let required = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let name = &required["nodeSelectorTerms"][0]["matchFields"][0]["values"][0];
+    name.as_str().map(Into::into)
 }

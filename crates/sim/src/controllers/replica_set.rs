@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::pods::{PodFacts, Pods};
 use super::template;
 use crate::store::{Change, ChangeKind, DeleteOptions, Resource, Stored, WriteOptions};
+use crate::tree::Tree;
 use crate::world::{Context, Key, Name, Note, Source, Task};
 
 /// The most that one round creates or deletes (pkg/controller/replicaset, `BurstReplicas`).
@@ -53,13 +52,13 @@ impl ReplicaSets {
     pub(crate) fn reconcile(&mut self, cx: &mut Context, pods: &Pods, key: Key) {
         self.queued.remove(&key);
         let Some(object) = cx.store.find(Resource::ReplicaSet, &key.namespace, &key.name) else { return };
-        let set = object.value();
+        let set = object.tree();
         let wanted = usize::try_from(set["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap_or_default();
         let active = pods.family(&object.meta.uid).map_or(0, |family| family.active);
         let mut created = 0;
         if !object.meta.deleting {
             if active < wanted {
-                created = create(cx, &object, &set, (wanted - active).min(BURST));
+                created = create(cx, &object, set, (wanted - active).min(BURST));
                 if wanted - active > BURST {
                     self.enqueue(cx, key.clone());
                 }
@@ -67,7 +66,7 @@ impl ReplicaSets {
                 delete(cx, &object, pods, active - wanted);
             }
         }
-        self.write_status(cx, &object, &set, pods, &key, active, created);
+        self.write_status(cx, &object, set, pods, &key, active, created);
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call, kept apart for its length")]
@@ -75,7 +74,7 @@ impl ReplicaSets {
         &mut self,
         cx: &mut Context,
         object: &Stored,
-        set: &Value,
+        set: &Tree,
         pods: &Pods,
         key: &Key,
         active: usize,
@@ -124,7 +123,7 @@ pub(crate) fn available(cx: &Context, pods: &Pods, owner: &str, ready: usize, le
     (count, next.and_then(|seconds| u64::try_from(seconds).ok()))
 }
 
-fn create(cx: &mut Context, object: &Stored, set: &Value, count: usize) -> usize {
+fn create(cx: &mut Context, object: &Stored, set: &Tree, count: usize) -> usize {
     let mut created = 0;
     let source = Source { component: "replicaset-controller", host: "" };
     for _ in 0..count {

@@ -1,16 +1,15 @@
 //! Pod templates: pods made of them, and their hashes.
 
-use serde_json::{Map, Value, json};
-
 use crate::store::Stored;
+use crate::tree::{Fields, Tree, tree};
 
 /// The label by which a Deployment tells its ReplicaSets apart.
 pub(crate) const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// A reference to the object that controls another.
-pub(crate) fn controller_reference(owner: &Stored) -> Value {
+pub(crate) fn controller_reference(owner: &Stored) -> Tree {
     let info = owner.meta.resource.info();
-    json!({
+    tree!({
         "apiVersion": info.api_version(),
         "kind": info.kind,
         "name": owner.meta.name,
@@ -21,29 +20,29 @@ pub(crate) fn controller_reference(owner: &Stored) -> Value {
 }
 
 /// A pod of a template, without a name.
-pub(crate) fn pod(owner: &Stored, template: &Value) -> Value {
-    let mut metadata = Map::new();
-    metadata.insert("generateName".into(), format!("{}-", owner.meta.name).into());
+pub(crate) fn pod(owner: &Stored, template: &Tree) -> Tree {
+    let mut metadata = Fields::new();
+    metadata.insert("generateName", format!("{}-", owner.meta.name).into());
     for key in ["labels", "annotations"] {
         if let Some(map) = template["metadata"][key].as_object().filter(|map| !map.is_empty()) {
-            metadata.insert(key.into(), Value::Object(map.clone()));
+            metadata.insert(key, Tree::Object(map.clone()));
         }
     }
-    metadata.insert("ownerReferences".into(), json!([controller_reference(owner)]));
-    json!({"metadata": metadata, "spec": template["spec"]})
+    metadata.insert("ownerReferences", tree!([controller_reference(owner)]));
+    tree!({"metadata": metadata, "spec": template["spec"]})
 }
 
 /// A template without the hash label: what two ReplicaSets of a Deployment are compared by.
-pub(crate) fn bare(template: &Value) -> Value {
+pub(crate) fn bare(template: &Tree) -> Tree {
     let mut template = template.clone();
-    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Tree::as_object_mut) {
         labels.remove(POD_TEMPLATE_HASH);
     }
     template
 }
 
 /// A short name of a template's content, in Kubernetes' safe alphabet. FNV-1a over the text: equal templates have equal hashes.
-pub(crate) fn hash(template: &Value) -> String {
+pub(crate) fn hash(template: &Tree) -> String {
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let mut value = 0xcbf2_9ce4_8422_2325_u64;
     for byte in bare(template).to_string().bytes() {
@@ -61,7 +60,7 @@ pub(crate) fn hash(template: &Value) -> String {
 }
 
 /// A number or a percentage (`25%`) of `total`.
-pub(crate) fn share(value: &Value, total: usize, round_up: bool, default: usize) -> usize {
+pub(crate) fn share(value: &Tree, total: usize, round_up: bool, default: usize) -> usize {
     if let Some(number) = value.as_u64() {
         return usize::try_from(number).unwrap_or(usize::MAX);
     }
@@ -81,20 +80,20 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(json!(2), 10, true, 2)]
-    #[case(json!("25%"), 3, true, 1)]
-    #[case(json!("25%"), 3, false, 0)]
-    #[case(json!("100%"), 3, false, 3)]
-    #[case(Value::Null, 3, false, 7)]
-    fn shares(#[case] value: Value, #[case] total: usize, #[case] round_up: bool, #[case] expected: usize) {
+    #[case(tree!(2), 10, true, 2)]
+    #[case(tree!("25%"), 3, true, 1)]
+    #[case(tree!("25%"), 3, false, 0)]
+    #[case(tree!("100%"), 3, false, 3)]
+    #[case(Tree::Null, 3, false, 7)]
+    fn shares(#[case] value: Tree, #[case] total: usize, #[case] round_up: bool, #[case] expected: usize) {
         assert_eq!(share(&value, total, round_up, 7), expected);
     }
 
     #[test]
     fn the_hash_label_does_not_change_the_hash() {
-        let one = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"x": 1}});
-        let labelled = json!({"metadata": {"labels": {"app": "a", "pod-template-hash": "x"}}, "spec": {"x": 1}});
-        let other = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"x": 2}});
+        let one = tree!({"metadata": {"labels": {"app": "a"}}, "spec": {"x": 1}});
+        let labelled = tree!({"metadata": {"labels": {"app": "a", "pod-template-hash": "x"}}, "spec": {"x": 1}});
+        let other = tree!({"metadata": {"labels": {"app": "a"}}, "spec": {"x": 2}});
         assert_eq!(hash(&one), hash(&labelled));
         assert_ne!(hash(&one), hash(&other));
         assert_eq!(hash(&one).len(), 9);

@@ -1,7 +1,6 @@
 //! Garbage collection and the end of namespaces: what follows from a change, done at once and in order.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::clock::seconds;
 use super::ops::metadata_of;
@@ -9,6 +8,7 @@ use super::remove::{self, DeleteOptions};
 use super::state::State;
 use super::strategy;
 use super::{Resource, StoreConfig, Stored};
+use crate::tree::{Tree, tree};
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
@@ -56,7 +56,7 @@ fn removed(state: &mut State, config: &StoreConfig, object: &Stored, now: Timest
             remove::delete(state, &dependent, &DeleteOptions::default(), now);
         }
     }
-    for owner in &object.meta.owners {
+    for owner in object.meta.owners.iter() {
         if let Some(owner) = state.by_uid(&owner.uid).cloned() {
             finish_foreground(state, config, &owner);
         }
@@ -115,16 +115,16 @@ fn finish_foreground(state: &mut State, config: &StoreConfig, owner: &Stored) {
 
 /// Takes one owner reference away.
 fn disown(state: &mut State, dependent: &Stored, owner: &str) {
-    let mut value = dependent.value();
+    let mut value = dependent.tree().clone();
     let metadata = metadata_of(&mut value);
-    let mut owners = metadata.get("ownerReferences").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut owners = metadata.get("ownerReferences").and_then(Tree::as_array).cloned().unwrap_or_default();
     owners.retain(|o| o["uid"] != owner);
     if owners.is_empty() {
         metadata.remove("ownerReferences");
     } else {
-        metadata.insert("ownerReferences".into(), owners.into());
+        metadata.insert("ownerReferences", owners.into());
     }
-    state.put(dependent.meta.resource, value);
+    state.put(dependent.meta.resource, value, Some(dependent));
 }
 
 fn empty_namespace(state: &mut State, namespace: &Stored, now: Timestamp) {
@@ -142,19 +142,19 @@ fn empty_namespace(state: &mut State, namespace: &Stored, now: Timestamp) {
 }
 
 fn finish_namespace(state: &mut State, namespace: &Stored) {
-    let mut value = namespace.value();
-    if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
+    let mut value = namespace.tree().clone();
+    if let Some(spec) = value.get_mut("spec").and_then(Tree::as_object_mut) {
         spec.remove("finalizers");
     }
-    let object = state.put(Resource::Namespace, value);
+    let object = state.put(Resource::Namespace, value, Some(namespace));
     if object.meta.finalizers.is_empty() {
         state.take(&object);
     }
 }
 
 /// What kube-controller-manager puts into every new namespace.
-pub(super) fn furnish_namespace(name: &str, config: &StoreConfig, now: Timestamp) -> [(Resource, Value); 2] {
-    let ca = json!({
+pub(super) fn furnish_namespace(name: &str, config: &StoreConfig, now: Timestamp) -> [(Resource, Tree); 2] {
+    let ca = tree!({
         "metadata": {
             "name": "kube-root-ca.crt",
             "namespace": name,
@@ -173,6 +173,6 @@ pub(super) fn furnish_namespace(name: &str, config: &StoreConfig, now: Timestamp
         },
         "data": {"ca.crt": config.root_ca},
     });
-    let account = json!({"metadata": {"name": "default", "namespace": name}});
+    let account = tree!({"metadata": {"name": "default", "namespace": name}});
     [(Resource::ConfigMap, ca), (Resource::ServiceAccount, account)]
 }

@@ -14,6 +14,7 @@ mod selectors;
 mod state;
 mod status;
 mod strategy;
+mod table;
 mod watch;
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 use super::clock::{Clock, seconds};
 use super::gc;
+use super::object::Object;
 use super::state::State;
 use super::strategy::{self, Context};
 use super::{Change, ChangeKind, Resource, Selection, Status, Stored, Subscription};
+use crate::tree::{Fields, Tree};
 
 /// How a store begins.
 #[derive(Debug, Clone)]
@@ -156,7 +157,7 @@ impl Store {
     /// Every object of a resource as `Added`, then every change: for controllers.
     pub fn subscribe(&self, resource: Resource) -> Subscription {
         let mut state = self.lock();
-        let first: Vec<Change> = state.table(resource).values().map(added).collect();
+        let first: Vec<Change> = state.table(resource).all().map(added).collect();
         state.history(resource).subscribe(first.into_iter())
     }
 
@@ -199,9 +200,10 @@ impl Store {
         &self,
         resource: Resource,
         namespace: &str,
-        object: Value,
+        object: impl Into<Tree>,
         options: &WriteOptions,
     ) -> Result<Stored, Status> {
+        let object = object.into();
         let mut state = self.lock();
         let stored = self.create_in(&mut state, resource, namespace, object, options)?;
         if resource == Resource::Namespace && !options.dry_run {
@@ -218,7 +220,7 @@ impl Store {
         state: &mut State,
         resource: Resource,
         namespace: &str,
-        mut object: Value,
+        mut object: Tree,
         options: &WriteOptions,
     ) -> Result<Stored, Status> {
         let info = resource.info();
@@ -239,22 +241,22 @@ impl Store {
             metadata.remove(key);
         }
         if info.namespaced {
-            metadata.insert("namespace".into(), namespace.into());
+            metadata.insert("namespace", namespace.into());
         } else {
             metadata.remove("namespace");
         }
-        let base = metadata.get("generateName").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let mut name = metadata.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let base = metadata.get("generateName").and_then(Tree::as_str).unwrap_or_default().to_owned();
+        let mut name = metadata.get("name").and_then(Tree::as_str).unwrap_or_default().to_owned();
         if name.is_empty() && !base.is_empty() {
             // Kubernetes cuts the base so that the name fits a label.
             let base: String = base.chars().take(58).collect();
             name = format!("{base}{}", state.ids.suffix());
-            metadata.insert("name".into(), name.as_str().into());
+            metadata.insert("name", name.as_str().into());
         }
-        metadata.insert("uid".into(), state.ids.uid().into());
-        metadata.insert("creationTimestamp".into(), seconds(now).into());
+        metadata.insert("uid", state.ids.uid().into());
+        metadata.insert("creationTimestamp", seconds(now).into());
         if info.generation {
-            metadata.insert("generation".into(), 1.into());
+            metadata.insert("generation", 1.into());
         }
         let mut context = Context { state, config: self.config(), now };
         strategy::admit_namespace(&context, resource, namespace, &name)?;
@@ -267,9 +269,9 @@ impl Store {
             return Err(Status::already_exists(info, &name));
         }
         if options.dry_run {
-            return Ok(dry(resource, object));
+            return Ok(Stored::new(Object::new(resource, 0, object, None)));
         }
-        Ok(state.put(resource, object))
+        Ok(state.add(resource, object))
     }
 
     /// Replaces an object, or its status. A `resourceVersion` or `uid` in it must be the current one; an equal object writes nothing.
@@ -278,9 +280,10 @@ impl Store {
         resource: Resource,
         namespace: &str,
         name: &str,
-        object: Value,
+        object: impl Into<Tree>,
         options: &WriteOptions,
     ) -> Result<Stored, Status> {
+        let object = object.into();
         let info = resource.info();
         let state = self.lock();
         let Some(old) = state.find(resource, namespace, name).cloned() else {
@@ -290,66 +293,50 @@ impl Store {
             }
             return Err(Status::not_found(info, name));
         };
-        let old_value = old.value();
-        self.replace(state, old, &old_value, object, options)
+        self.replace(state, old, object, options)
     }
 
-    /// Puts `object` in the place of `old`, whose content is `old_value`.
+    /// Puts `object` in the place of `old`.
     fn replace(
         &self,
         mut state: MutexGuard<'_, State>,
         old: Stored,
-        old_value: &Value,
-        mut object: Value,
+        mut object: Tree,
         options: &WriteOptions,
     ) -> Result<Stored, Status> {
-        let (resource, namespace, name) = (old.meta.resource, &*old.meta.namespace, &*old.meta.name);
+        let resource = old.meta.resource;
         let info = resource.info();
         let now = self.now();
-        let metadata = metadata_of(&mut object);
-        let given = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|v| !v.is_empty());
-        if let Some(uid) = given("uid").filter(|uid| **uid != *old.meta.uid) {
-            let key = if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
-            let why = format!(
-                "StorageError: invalid object, Code: 4, Key: /registry/{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-                info.plural, old.meta.uid
-            );
-            return Err(Status::conflict(info, name, &why));
+        // What is not part of a stored object's content must not make it another one.
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("apiVersion");
+            fields.remove("kind");
         }
-        match given("resourceVersion") {
-            Some(version) if version != old.meta.resource_version.to_string() => {
-                return Err(Status::stale(info, name));
-            }
-            None if !info.unconditional && options.part != Part::Whole => {
-                let value = Value::from(0);
-                let cause =
-                    super::Cause::invalid("metadata.resourceVersion", &value, "must be specified for an update");
-                // Kubernetes names the resource rather than the kind here.
-                return Err(Status::invalid_kind(info.group, info.plural, name, &[cause]));
-            }
-            _ => {}
+        // Controllers hardly ever touch metadata.
+        if !object["metadata"].is_same(&old.tree()["metadata"]) {
+            check_preconditions(&old, &object["metadata"], options.part)?;
+            keep_metadata(metadata_of(&mut object), &old.tree()["metadata"], options.part);
         }
-        keep_metadata(metadata, &old_value["metadata"], options.part);
         let mut context = Context { state: &mut state, config: self.config(), now };
-        strategy::prepare_update(&mut context, resource, &mut object, old_value, options.part)?;
+        strategy::prepare_update(&mut context, resource, &mut object, old.tree(), options.part)?;
         if options.part != Part::Whole {
-            let causes = strategy::validate(resource, &object, Some(old_value));
+            let causes = strategy::validate(resource, &object, Some(old.tree()));
             if !causes.is_empty() {
-                return Err(Status::invalid(info, name, &causes));
+                return Err(Status::invalid(info, &old.meta.name, &causes));
             }
         }
         // A pod that is bound to its node is not a changed one.
         let bound = resource == Resource::Pod && options.part == Part::Whole;
-        if info.generation && !bound && strategy::spec_changed(resource, old_value, &object) {
-            metadata_of(&mut object).insert("generation".into(), (old.meta.generation + 1).into());
+        if info.generation && !bound && strategy::spec_changed(resource, old.tree(), &object) {
+            metadata_of(&mut object).insert("generation", (old.meta.generation + 1).into());
         }
-        if object == *old_value {
+        if object == *old.tree() {
             return Ok(old);
         }
         if options.dry_run {
-            return Ok(dry(resource, object));
+            return Ok(Stored::new(Object::new(resource, old.meta.resource_version, object, None)));
         }
-        let stored = self.commit(&mut state, &old, object);
+        let stored = commit(&mut state, &old, object);
         gc::run(&mut state, self.config(), now);
         Ok(stored)
     }
@@ -360,37 +347,55 @@ impl Store {
         resource: Resource,
         namespace: &str,
         name: &str,
-        change: impl FnOnce(&mut Value),
+        change: impl FnOnce(&mut Tree),
     ) -> Result<Stored, Status> {
-        let seen = self.get(resource, namespace, name)?;
-        let seen_value = seen.value();
-        let mut value = seen_value.clone();
+        let mut object = self.get(resource, namespace, name)?.tree().clone();
         // Without the lock: what changes may ask the store.
-        change(&mut value);
-        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("resourceVersion");
-        }
+        change(&mut object);
         let state = self.lock();
         let old = state.find(resource, namespace, name).cloned();
         let old = old.ok_or_else(|| Status::not_found(resource.info(), name))?;
-        let old_value = if Arc::ptr_eq(&old, &seen) { seen_value } else { old.value() };
-        self.replace(state, old, &old_value, value, &WriteOptions { part: Part::Whole, dry_run: false })
+        self.replace(state, old, object, &WriteOptions { part: Part::Whole, dry_run: false })
     }
+}
 
-    /// Puts a new version, or removes the object when it is being deleted and nothing holds it any more.
-    fn commit(&self, state: &mut State, old: &Stored, object: Value) -> Stored {
-        let resource = old.meta.resource;
-        let metadata = &object["metadata"];
-        let held = metadata["finalizers"].as_array().is_some_and(|f| !f.is_empty())
-            || metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or_default() > 0
-            || (resource == Resource::Namespace
-                && object["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
-        if metadata["deletionTimestamp"].is_string() && !held {
-            // Who removed the last hold sees the object without it, its watchers as it was before.
-            state.take(old);
-            return Stored::new(super::Object::new(resource, state.revision, object));
+/// Puts a new version, or removes the object when it is being deleted and nothing holds it any more.
+fn commit(state: &mut State, old: &Stored, object: Tree) -> Stored {
+    let resource = old.meta.resource;
+    let metadata = &object["metadata"];
+    let held = metadata["finalizers"].as_array().is_some_and(|f| !f.is_empty())
+        || metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or_default() > 0
+        || (resource == Resource::Namespace && object["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
+    if metadata["deletionTimestamp"].is_string() && !held {
+        // Who removed the last hold sees the object without it, its watchers as it was before.
+        state.take(old);
+        return Stored::new(Object::new(resource, state.revision, object, None));
+    }
+    state.put(resource, object, Some(old))
+}
+
+/// The uid and the version that a write names must be the present ones.
+fn check_preconditions(old: &Stored, metadata: &Tree, part: Part) -> Result<(), Status> {
+    let (namespace, name) = (&old.meta.namespace, &old.meta.name);
+    let info = old.meta.resource.info();
+    let given = |key: &str| metadata[key].as_str().filter(|v| !v.is_empty());
+    if let Some(uid) = given("uid").filter(|uid| *uid != old.meta.uid) {
+        let key = if namespace.is_empty() { name.to_string() } else { format!("{namespace}/{name}") };
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            info.plural, old.meta.uid
+        );
+        return Err(Status::conflict(info, name, &why));
+    }
+    match given("resourceVersion") {
+        Some(version) if version != old.meta.resource_version.to_string() => Err(Status::stale(info, name)),
+        None if !info.unconditional && part != Part::Whole => {
+            let cause =
+                super::Cause::invalid("metadata.resourceVersion", &Tree::from(0), "must be specified for an update");
+            // Kubernetes names the resource rather than the kind here.
+            Err(Status::invalid_kind(info.group, info.plural, name, &[cause]))
         }
-        state.put(resource, object)
+        _ => Ok(()),
     }
 }
 
@@ -398,47 +403,36 @@ fn added(object: &Stored) -> Change {
     Change { kind: ChangeKind::Added, object: object.clone(), previous: None }
 }
 
-/// An object that is shown but not stored.
-fn dry(resource: Resource, object: Value) -> Stored {
-    let version = object["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse().ok()).unwrap_or_default();
-    Stored::new(super::Object::new(resource, version, object))
-}
-
 /// The object's metadata, made where it is missing.
-pub(super) fn metadata_of(object: &mut Value) -> &mut Map<String, Value> {
+pub(super) fn metadata_of(object: &mut Tree) -> &mut Fields {
     if !object.is_object() {
-        *object = Value::Object(Map::new());
+        *object = Tree::Object(Fields::new());
     }
     let slot = &mut object["metadata"];
     if !slot.is_object() {
-        *slot = Value::Object(Map::new());
+        *slot = Tree::Object(Fields::new());
     }
     match slot {
-        Value::Object(map) => map,
+        Tree::Object(map) => map,
         // Made an object just above.
         _ => unreachable!("metadata is an object"),
     }
 }
 
 /// What clients cannot change.
-fn keep_metadata(metadata: &mut Map<String, Value>, old: &Value, part: Part) {
-    let mut keys = vec![
-        "name",
-        "namespace",
-        "generateName",
-        "uid",
-        "creationTimestamp",
-        "selfLink",
-        "generation",
-        "resourceVersion",
-    ];
-    if part != Part::Whole {
-        keys.extend(["deletionTimestamp", "deletionGracePeriodSeconds"]);
-    }
-    for key in keys {
+fn keep_metadata(metadata: &mut Fields, old: &Tree, part: Part) {
+    let always = ["name", "namespace", "generateName", "uid", "creationTimestamp", "selfLink", "generation"];
+    let guarded: &[&str] = if part == Part::Whole { &[] } else { &["deletionTimestamp", "deletionGracePeriodSeconds"] };
+    metadata.remove("resourceVersion");
+    for key in always.iter().chain(guarded) {
         match old.get(key) {
-            Some(value) => metadata.insert(key.to_owned(), value.clone()),
-            None => metadata.remove(key),
-        };
+            Some(value) if metadata.get(key) == Some(value) => {}
+            Some(value) => {
+                metadata.insert(*key, value.clone());
+            }
+            None => {
+                metadata.remove(key);
+            }
+        }
     }
 }

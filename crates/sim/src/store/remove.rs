@@ -1,13 +1,14 @@
 //! Deletion: grace, finalizers, propagation and preconditions.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::clock::seconds;
 use super::gc::{self, Work};
 use super::ops::metadata_of;
 use super::state::State;
 use super::{Resource, ResourceInfo, Status, Store, StoreConfig, Stored};
+use crate::tree::{Fields, List, Tree};
 
 /// What becomes of the objects that name the deleted one as their owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Store {
             let Marked { value, gone, .. } = mark(&old, options, now);
             return Ok(match value {
                 Some(value) => {
-                    let shown = Stored::new(super::Object::new(resource, old.meta.resource_version, value));
+                    let shown = Stored::new(super::Object::new(resource, old.meta.resource_version, value, None));
                     if gone { Deleted::Gone(shown) } else { Deleted::Pending(shown) }
                 }
                 None => Deleted::Gone(old),
@@ -124,7 +125,7 @@ fn precondition(info: &ResourceInfo, name: &str, why: &str) -> Status {
 pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, now: Timestamp) -> Deleted {
     let Marked { value, changed, gone } = mark(old, options, now);
     let stored = match value {
-        Some(value) if changed => state.put(old.meta.resource, value),
+        Some(value) if changed => state.put(old.meta.resource, value, Some(old)),
         _ => old.clone(),
     };
     if gone {
@@ -137,7 +138,7 @@ pub(super) fn delete(state: &mut State, old: &Stored, options: &DeleteOptions, n
 /// What a delete makes of an object.
 struct Marked {
     /// The object as it is being deleted; `None` where it goes unmarked.
-    value: Option<Value>,
+    value: Option<Tree>,
     changed: bool,
     /// Whether nothing holds it.
     gone: bool,
@@ -145,7 +146,7 @@ struct Marked {
 
 fn mark(old: &Stored, options: &DeleteOptions, now: Timestamp) -> Marked {
     let resource = old.meta.resource;
-    let mut value = old.value();
+    let mut value = old.tree().clone();
     let grace = grace(resource, &value, options);
     let finalizers = finalizers(&value, options.propagation);
     let gone = grace == 0 && finalizers.is_empty() && resource != Resource::Namespace;
@@ -158,17 +159,17 @@ fn mark(old: &Stored, options: &DeleteOptions, now: Timestamp) -> Marked {
     if finalizers.is_empty() {
         metadata.remove("finalizers");
     } else {
-        metadata.insert("finalizers".into(), finalizers.into());
+        metadata.insert("finalizers", finalizers.into());
     }
-    let left = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64);
+    let left = metadata.get("deletionGracePeriodSeconds").and_then(Tree::as_i64);
     if !old.meta.deleting || left.is_some_and(|left| grace < left) {
-        metadata.insert("deletionTimestamp".into(), seconds(ends(metadata, grace, now)).into());
+        metadata.insert("deletionTimestamp", seconds(ends(metadata, grace, now)).into());
         // A namespace ends by its own rules and shows no grace.
         if resource != Resource::Namespace {
-            metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+            metadata.insert("deletionGracePeriodSeconds", grace.into());
         }
         if !old.meta.deleting && old.meta.generation > 0 {
-            metadata.insert("generation".into(), (old.meta.generation + 1).into());
+            metadata.insert("generation", (old.meta.generation + 1).into());
         }
     }
     if resource == Resource::Namespace {
@@ -178,15 +179,15 @@ fn mark(old: &Stored, options: &DeleteOptions, now: Timestamp) -> Marked {
 }
 
 /// When the grace is over. Shortened grace counts from the first delete.
-fn ends(metadata: &Map<String, Value>, grace: i64, now: Timestamp) -> Timestamp {
-    let end = metadata.get("deletionTimestamp").and_then(Value::as_str).and_then(|t| t.parse::<Timestamp>().ok());
-    let left = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or_default();
+fn ends(metadata: &Fields, grace: i64, now: Timestamp) -> Timestamp {
+    let end = metadata.get("deletionTimestamp").and_then(Tree::as_str).and_then(|t| t.parse::<Timestamp>().ok());
+    let left = metadata.get("deletionGracePeriodSeconds").and_then(Tree::as_i64).unwrap_or_default();
     let begun = end.and_then(|end| end.checked_sub(SignedDuration::from_secs(left)).ok()).unwrap_or(now);
     begun.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now)
 }
 
 /// Only pods have grace; one that runs nowhere, or has ended, needs none.
-fn grace(resource: Resource, pod: &Value, options: &DeleteOptions) -> i64 {
+fn grace(resource: Resource, pod: &Tree, options: &DeleteOptions) -> i64 {
     if resource != Resource::Pod {
         return 0;
     }
@@ -201,14 +202,14 @@ fn grace(resource: Resource, pod: &Value, options: &DeleteOptions) -> i64 {
     if seconds < 0 { 1 } else { seconds }
 }
 
-fn finalizers(object: &Value, propagation: Option<Propagation>) -> Vec<Value> {
+fn finalizers(object: &Tree, propagation: Option<Propagation>) -> List {
     let mut list = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
     if let Some(propagation) = propagation {
         list.retain(|f| f != "orphan" && f != "foregroundDeletion");
         match propagation {
             Propagation::Background => {}
-            Propagation::Foreground => list.push(json!("foregroundDeletion")),
-            Propagation::Orphan => list.push(json!("orphan")),
+            Propagation::Foreground => list.push("foregroundDeletion"),
+            Propagation::Orphan => list.push("orphan"),
         }
     }
     list
@@ -216,20 +217,20 @@ fn finalizers(object: &Value, propagation: Option<Propagation>) -> Vec<Value> {
 
 /// Removes one finalizer; the object goes with its last.
 pub(super) fn release(state: &mut State, _config: &StoreConfig, object: &Stored, finalizer: &str) {
-    let mut value = object.value();
+    let mut value = object.tree().clone();
     let metadata = metadata_of(&mut value);
-    let mut list = metadata.get("finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut list = metadata.get("finalizers").and_then(Tree::as_array).cloned().unwrap_or_default();
     list.retain(|f| f != finalizer);
     if list.is_empty() {
         metadata.remove("finalizers");
     } else {
-        metadata.insert("finalizers".into(), list.clone().into());
+        metadata.insert("finalizers", list.clone().into());
     }
-    let grace = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or_default();
+    let grace = metadata.get("deletionGracePeriodSeconds").and_then(Tree::as_i64).unwrap_or_default();
     if list.is_empty() && grace == 0 {
         // Its watchers see it as it was before.
         state.take(object);
     } else {
-        state.put(object.meta.resource, value);
+        state.put(object.meta.resource, value, Some(object));
     }
 }

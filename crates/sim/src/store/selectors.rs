@@ -296,15 +296,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::store::object::Object;
+    use crate::tree::{Tree, tree};
 
     fn object(labels: &[(&str, &str)]) -> Meta {
-        let labels: serde_json::Map<String, serde_json::Value> =
-            labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
-        Meta::read(
-            Resource::Pod,
-            1,
-            &serde_json::json!({"metadata": {"name": "p", "namespace": "d", "labels": labels}}),
-        )
+        let labels: Tree = labels.iter().copied().collect();
+        let pod = tree!({"metadata": {"name": "p", "namespace": "d", "labels": labels}});
+        Object::new(Resource::Pod, 1, pod, None).meta
     }
 
     #[rstest]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::ResourceInfo;
+use crate::tree::Tree;
 
 /// A `Status` object of a failed request: HTTP code, machine-readable reason, message and details.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -39,7 +40,7 @@ impl Cause {
     }
 
     /// `Invalid value: <value as Go prints it>: <detail>`.
-    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Cause {
+    pub fn invalid(field: impl Into<String>, value: &Tree, detail: &str) -> Cause {
         Cause::new("FieldValueInvalid", field, with_detail(format!("Invalid value: {}", go_value(value)), detail))
     }
 
@@ -54,12 +55,12 @@ impl Cause {
     }
 
     /// `Duplicate value: <value>`.
-    pub fn duplicate(field: impl Into<String>, value: &Value) -> Cause {
+    pub fn duplicate(field: impl Into<String>, value: &Tree) -> Cause {
         Cause::new("FieldValueDuplicate", field, format!("Duplicate value: {}", go_value(value)))
     }
 
     /// `Unsupported value: <value>: supported values: "A", "B"`.
-    pub fn unsupported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Cause {
+    pub fn unsupported(field: impl Into<String>, value: &Tree, supported: &[&str]) -> Cause {
         let list: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
         let text = format!("Unsupported value: {}: supported values: {}", go_value(value), list.join(", "));
         Cause::new("FieldValueNotSupported", field, text)
@@ -71,12 +72,12 @@ impl Cause {
     }
 
     /// `Not found: <value>`.
-    pub fn not_found(field: impl Into<String>, value: &Value) -> Cause {
+    pub fn not_found(field: impl Into<String>, value: &Tree) -> Cause {
         Cause::new("FieldValueNotFound", field, format!("Not found: {}", go_value(value)))
     }
 
     /// A wrong type: `Invalid value: "string": <detail>`, as structural schemas report it.
-    pub fn type_invalid(field: impl Into<String>, value: &Value, detail: &str) -> Cause {
+    pub fn type_invalid(field: impl Into<String>, value: &Tree, detail: &str) -> Cause {
         Cause::new("FieldValueTypeInvalid", field, with_detail(format!("Invalid value: {}", go_value(value)), detail))
     }
 
@@ -90,10 +91,9 @@ fn with_detail(text: String, detail: &str) -> String {
 }
 
 /// As `field.Error` prints values: strings quoted, structures as JSON.
-fn go_value(value: &Value) -> String {
+fn go_value(value: &Tree) -> String {
     match value {
-        Value::String(text) => format!("{text:?}"),
-        Value::Null => "null".to_owned(),
+        Tree::String(text) => format!("{text:?}"),
         other => other.to_string(),
     }
 }

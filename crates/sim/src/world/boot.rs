@@ -1,11 +1,10 @@
 //! What a fresh kind cluster without a CNI plugin has.
 
-use serde_json::{Value, json};
-
 use super::{Context, Machine, Name, Shape};
 use crate::store::{Part, Resource, WriteOptions};
+use crate::tree::{Tree, tree};
 
-fn create(cx: &Context, resource: Resource, namespace: &str, object: Value) {
+fn create(cx: &Context, resource: Resource, namespace: &str, object: Tree) {
     let made = cx.store.create(resource, namespace, object, &WriteOptions { part: Part::Whole, dry_run: false });
     debug_assert!(made.is_ok(), "{resource:?}: {made:?}");
 }
@@ -13,16 +12,16 @@ fn create(cx: &Context, resource: Resource, namespace: &str, object: Value) {
 /// Namespaces, kube-proxy, CoreDNS and the `kubernetes` Service.
 pub(crate) fn furnish(cx: &Context, shape: &Shape) {
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-        create(cx, Resource::Namespace, "", json!({"metadata": {"name": name}}));
+        create(cx, Resource::Namespace, "", tree!({"metadata": {"name": name}}));
     }
     for name in ["coredns", "kube-proxy"] {
-        create(cx, Resource::ServiceAccount, "kube-system", json!({"metadata": {"name": name}}));
+        create(cx, Resource::ServiceAccount, "kube-system", tree!({"metadata": {"name": name}}));
     }
     create(
         cx,
         Resource::Service,
         "default",
-        json!({
+        tree!({
             "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
             "spec": {
                 "clusterIP": service_address(shape, 1),
@@ -35,7 +34,7 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
         cx,
         Resource::Service,
         "kube-system",
-        json!({
+        tree!({
             "metadata": {
                 "name": "kube-dns",
                 "labels": {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"},
@@ -55,7 +54,7 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
         cx,
         Resource::ConfigMap,
         "kube-system",
-        json!({
+        tree!({
             "metadata": {"name": "kubeadm-config"},
             "data": {"ClusterConfiguration": format!(
                 "apiServer: {{}}\nclusterName: {}\nkind: ClusterConfiguration\nkubernetesVersion: {}\nnetworking:\n  podSubnet: {}\n  serviceSubnet: {}\n",
@@ -67,7 +66,7 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
         cx,
         Resource::ConfigMap,
         "kube-system",
-        json!({
+        tree!({
             "metadata": {"name": "coredns"},
             "data": {"Corefile": ".:53 {\n    errors\n    health\n    ready\n    kubernetes cluster.local\n    forward . /etc/resolv.conf\n    cache 30\n}\n"},
         }),
@@ -82,8 +81,8 @@ fn service_address(shape: &Shape, place: u8) -> Option<String> {
     first.hosts().nth(usize::from(place) - usize::from(first.addr().is_ipv4())).map(|ip| ip.to_string())
 }
 
-fn kube_proxy(shape: &Shape) -> Value {
-    json!({
+fn kube_proxy(shape: &Shape) -> Tree {
+    tree!({
         "metadata": {"name": "kube-proxy", "labels": {"k8s-app": "kube-proxy"}},
         "spec": {
             "selector": {"matchLabels": {"k8s-app": "kube-proxy"}},
@@ -107,9 +106,9 @@ fn kube_proxy(shape: &Shape) -> Value {
     })
 }
 
-fn coredns() -> Value {
-    let probe = |path: &str, port: u16| json!({"httpGet": {"path": path, "port": port, "scheme": "HTTP"}});
-    json!({
+fn coredns() -> Tree {
+    let probe = |path: &str, port: u16| tree!({"httpGet": {"path": path, "port": port, "scheme": "HTTP"}});
+    tree!({
         "metadata": {"name": "coredns", "labels": {"k8s-app": "kube-dns"}},
         "spec": {
             "replicas": 2,
@@ -147,7 +146,7 @@ fn coredns() -> Value {
 pub(crate) fn static_pods(cx: &mut Context, node: &Name, machine: &Machine, version: &str) {
     let Some(owner) = cx.store.find(Resource::Node, "", node) else { return };
     let now = cx.stamp();
-    let ips: Vec<Value> = machine.addresses.iter().map(|ip| json!({"ip": ip.to_string()})).collect();
+    let ips: Vec<Tree> = machine.addresses.iter().map(|ip| tree!({"ip": ip.to_string()})).collect();
     let first = machine.addresses.first().map(ToString::to_string).unwrap_or_default();
     for component in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
         let name = format!("{component}-{node}");
@@ -159,16 +158,16 @@ pub(crate) fn static_pods(cx: &mut Context, node: &Name, machine: &Machine, vers
             _ => format!("registry.k8s.io/{component}:{version}"),
         };
         let condition =
-            |kind: &str| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+            |kind: &str| tree!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
         let conditions =
             ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition);
-        let pod = json!({
+        let pod = tree!({
             "metadata": {
                 "name": name,
                 "labels": {"component": component, "tier": "control-plane"},
                 "annotations": {
-                    "kubernetes.io/config.hash": owner.meta.uid.replace('-', ""),
-                    "kubernetes.io/config.mirror": owner.meta.uid.replace('-', ""),
+                    "kubernetes.io/config.hash": owner.meta.uid.replace("-", ""),
+                    "kubernetes.io/config.mirror": owner.meta.uid.replace("-", ""),
                     "kubernetes.io/config.seen": now,
                     "kubernetes.io/config.source": "file",
                 },

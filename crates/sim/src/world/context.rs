@@ -4,13 +4,20 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::Value;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Logs, Pace, Recorder, Rng, Timers};
 use crate::store::{Resource, Store, Stored};
+use crate::tree::Tree;
 
 /// A name, a namespace or a UID.
 pub(crate) type Name = Arc<str>;
+
+/// Something by name or UID. It is looked up only, never walked: its order must not show.
+pub(crate) type ByName<T> = FxHashMap<Name, T>;
+
+/// Names or UIDs that are looked up only.
+pub(crate) type Names = FxHashSet<Name>;
 
 /// Namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +90,7 @@ impl Context {
     }
 
     /// Changes an object as a controller does, status included. That it is gone by now is no error: whoever deleted it told everybody.
-    pub(crate) fn change(&self, resource: Resource, key: &Key, change: impl FnOnce(&mut Value)) -> Option<Stored> {
+    pub(crate) fn change(&self, resource: Resource, key: &Key, change: impl FnOnce(&mut Tree)) -> Option<Stored> {
         self.store.mutate(resource, &key.namespace, &key.name, change).ok()
     }
 

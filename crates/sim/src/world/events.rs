@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
-use super::{Key, Name};
+use super::{ByName, Key, Name};
 use crate::store::{Resource, Store, Stored, WriteOptions};
+use crate::tree::tree;
 
 /// `Normal` or `Warning`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,14 +44,14 @@ pub(crate) struct Recorder {
     /// Whether everyday events (scheduled, pulled, created, started) are written. In large clusters they are not: they would be most
     /// of what the store holds.
     pub(crate) everyday: bool,
-    written: BTreeMap<Name, BTreeMap<Note, Key>>,
+    written: ByName<BTreeMap<Note, Key>>,
     /// Keeps names apart where time stands still.
     sequence: u64,
 }
 
 impl Recorder {
     pub(crate) fn new(everyday: bool) -> Self {
-        Self { everyday, written: BTreeMap::new(), sequence: 0 }
+        Self { everyday, written: ByName::default(), sequence: 0 }
     }
 
     pub(crate) fn write(&mut self, store: &Store, about: &Stored, source: Source<'_>, note: Note) {
@@ -78,11 +77,11 @@ impl Recorder {
         self.sequence += 1;
         let nanoseconds = u64::try_from(store.now().as_nanosecond()).unwrap_or_default() + self.sequence;
         let name = format!("{}.{nanoseconds:016x}", about.meta.name);
-        let mut source_value = json!({"component": source.component});
+        let mut source_value = tree!({"component": source.component});
         if !source.host.is_empty() {
             source_value["host"] = source.host.into();
         }
-        let event = json!({
+        let event = tree!({
             "metadata": {"name": name, "namespace": namespace},
             "involvedObject": {
                 "kind": info.kind,

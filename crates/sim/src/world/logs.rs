@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Name;
+use super::{ByName, Name};
 
 /// A line of a container's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ struct Log {
 /// Logs of the containers that write any, by pod and container.
 #[derive(Debug, Default)]
 pub(crate) struct Logs {
-    kept: BTreeMap<Name, BTreeMap<Box<str>, Log>>,
+    kept: ByName<BTreeMap<Box<str>, Log>>,
 }
 
 impl Logs {

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde_json::{Value, json};
-
 use super::pace::NODE_GRACE;
 use super::{Context, Key, Name, Shape, Task};
 use crate::controllers::scheduler::set_condition;
 use crate::store::{Resource, Stored, WriteOptions};
+use crate::tree::{Tree, tree};
 
 /// What the Node says while no CNI plugin is configured.
 const NO_NETWORK: &str = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized";
@@ -143,7 +142,7 @@ impl Machines {
             });
             return;
         }
-        let node = json!({
+        let node = tree!({
             "metadata": {"name": **name, "labels": labels(name, machine, alone), "annotations": annotations(machine)},
             "spec": spec(name, machine, alone),
             "status": status,
@@ -167,7 +166,7 @@ impl Machines {
         let now = cx.stamp();
         cx.change(Resource::Node, &Key::new("", name), |node| {
             for kind in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
-                let condition = json!({
+                let condition = tree!({
                     "type": kind,
                     "status": "Unknown",
                     "reason": "NodeStatusUnknown",
@@ -185,9 +184,9 @@ impl Machines {
 const LEASES: &str = "kube-node-lease";
 
 /// A Node's lease, as its kubelet takes it. It is not renewed: nobody looks at it but people.
-fn lease(cx: &Context, node: &Stored) -> Value {
+fn lease(cx: &Context, node: &Stored) -> Tree {
     let name = &*node.meta.name;
-    json!({
+    tree!({
         "metadata": {
             "name": name,
             "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": &*node.meta.uid}],
@@ -200,8 +199,8 @@ fn lease(cx: &Context, node: &Stored) -> Value {
     })
 }
 
-fn labels(name: &Name, machine: &Machine, alone: bool) -> Value {
-    let mut labels = json!({
+fn labels(name: &Name, machine: &Machine, alone: bool) -> Tree {
+    let mut labels = tree!({
         "beta.kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
@@ -218,28 +217,28 @@ fn labels(name: &Name, machine: &Machine, alone: bool) -> Value {
     labels
 }
 
-fn annotations(machine: &Machine) -> Value {
+fn annotations(machine: &Machine) -> Tree {
     let list: Vec<String> = machine.addresses.iter().map(ToString::to_string).collect();
-    json!({
+    tree!({
         "alpha.kubernetes.io/provided-node-ip": list.join(","),
         "node.alpha.kubernetes.io/ttl": "0",
         "volumes.kubernetes.io/controller-managed-attach-detach": "true",
     })
 }
 
-fn spec(name: &Name, machine: &Machine, alone: bool) -> Value {
+fn spec(name: &Name, machine: &Machine, alone: bool) -> Tree {
     let cluster = name.rsplit_once("-control-plane").or_else(|| name.rsplit_once("-worker")).map_or("", |(one, _)| one);
-    let mut spec = json!({"providerID": format!("kind://docker/{cluster}/{name}")});
-    let mut taints = vec![json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})];
+    let mut spec = tree!({"providerID": format!("kind://docker/{cluster}/{name}")});
+    let mut taints = vec![tree!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})];
     if machine.control_plane && !alone {
-        taints.insert(0, json!({"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}));
+        taints.insert(0, tree!({"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}));
     }
     spec["taints"] = taints.into();
     spec
 }
 
-fn ready(holds: bool, now: &str) -> Value {
-    json!({
+fn ready(holds: bool, now: &str) -> Tree {
+    tree!({
         "type": "Ready",
         "status": if holds { "True" } else { "False" },
         "reason": if holds { "KubeletReady" } else { "KubeletNotReady" },
@@ -249,12 +248,12 @@ fn ready(holds: bool, now: &str) -> Value {
     })
 }
 
-fn status(cx: &Context, name: &Name, machine: &Machine, version: &str, networked: bool) -> Value {
+fn status(cx: &Context, name: &Name, machine: &Machine, version: &str, networked: bool) -> Tree {
     let now = cx.stamp();
-    let mut addresses: Vec<Value> =
-        machine.addresses.iter().map(|ip| json!({"type": "InternalIP", "address": ip.to_string()})).collect();
-    addresses.push(json!({"type": "Hostname", "address": **name}));
-    let capacity = json!({
+    let mut addresses: Vec<Tree> =
+        machine.addresses.iter().map(|ip| tree!({"type": "InternalIP", "address": ip.to_string()})).collect();
+    addresses.push(tree!({"type": "Hostname", "address": **name}));
+    let capacity = tree!({
         "cpu": "8",
         "ephemeral-storage": "263174212Ki",
         "hugepages-1Gi": "0",
@@ -263,7 +262,7 @@ fn status(cx: &Context, name: &Name, machine: &Machine, version: &str, networked
         "pods": "110",
     });
     let calm = |kind: &str, reason: &str, message: &str| {
-        json!({
+        tree!({
             "type": kind,
             "status": "False",
             "reason": reason,
@@ -278,7 +277,7 @@ fn status(cx: &Context, name: &Name, machine: &Machine, version: &str, networked
         calm("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
         ready(networked, &now),
     ];
-    json!({
+    tree!({
         "addresses": addresses,
         "allocatable": capacity,
         "capacity": capacity,

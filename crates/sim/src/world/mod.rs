@@ -21,7 +21,7 @@ pub use handle::{ExecError, Fault, World, WorldError};
 pub use logs::LogLine;
 pub use shape::{KUBERNETES, Shape};
 
-pub(crate) use context::{Context, Key, Name, Program, Signal};
+pub(crate) use context::{ByName, Context, Key, Name, Names, Program, Signal};
 pub(crate) use events::{Note, Recorder, Source};
 pub(crate) use lenient::or_default;
 pub(crate) use logs::Logs;
@@ -161,12 +161,13 @@ impl Actors {
 
     fn pod_changed(&mut self, change: &Change) {
         let (before, after) = self.pods.apply(change);
+        let (before, after) = (before.as_deref(), after.as_deref());
         let cx = &mut self.cx;
-        if let Some(pod) = after.as_ref().or(before.as_ref()) {
+        if let Some(pod) = after.or(before) {
             if let Some(owner) = &pod.owner {
                 self.replica_sets.pod_changed(cx, owner);
                 let nodes: Vec<Name> =
-                    [&before, &after].into_iter().flatten().filter_map(|pod| pod.seat.clone()).collect();
+                    [before, after].into_iter().flatten().filter_map(|pod| pod.seat.clone()).collect();
                 self.daemon_sets.pod_changed(cx, owner, &nodes);
                 if after.is_none() {
                     self.deployments.pod_gone(cx, owner);
@@ -174,10 +175,10 @@ impl Actors {
             }
             self.operators.agent_pod_changed(cx, pod);
         }
-        self.operators.dns_pod_changed(cx, before.as_ref(), after.as_ref());
-        self.scheduler.pod_changed(cx, before.as_ref(), after.as_ref());
-        self.kubelets.pod_changed(cx, before.as_ref(), after.as_ref());
-        if let (Some(pod), None) = (&before, &after) {
+        self.operators.dns_pod_changed(cx, before, after);
+        self.scheduler.pod_changed(cx, before, after);
+        self.kubelets.pod_changed(cx, before, after);
+        if let (Some(pod), None) = (before, after) {
             self.node_lifecycle.pod_gone(&pod.uid);
             self.agents.forget_pod(&pod.uid);
             self.operators.forget_pod(&pod.uid);
@@ -196,7 +197,7 @@ impl Actors {
     fn node_changed(&mut self, change: &Change) {
         let (before, after) = self.nodes.apply(change);
         let cx = &mut self.cx;
-        let (before, after) = (before.as_ref(), after.as_ref());
+        let (before, after) = (before.as_deref(), after.as_deref());
         self.node_ipam.node_changed(cx, before, after);
         self.node_lifecycle.node_changed(cx, before, after);
         self.daemon_sets.node_changed(cx, before, after);

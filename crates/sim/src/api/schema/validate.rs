@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Kind, Type, TypeId, schemas};
 use crate::store::{Cause, Resource};
+use crate::tree::ToTree as _;
 
 /// Faults of a custom resource. Built-in kinds have their checks elsewhere.
 pub(crate) fn validate(resource: Resource, object: &Value) -> Vec<Cause> {
@@ -97,12 +98,16 @@ fn checks(of: &Type, value: &Value, path: &str, causes: &mut Vec<Cause>) {
         && !allowed.contains(value)
     {
         let names: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
-        causes.push(Cause::unsupported(path, value, &names));
+        causes.push(Cause::unsupported(path, &value.to_tree(), &names));
     }
     if let Some(text) = value.as_str() {
         let length = text.chars().count() as u64;
         if let Some(min) = raw["minLength"].as_u64().filter(|min| length < *min) {
-            causes.push(Cause::invalid(path, value, &format!("{path} in body should be at least {min} chars long")));
+            causes.push(Cause::invalid(
+                path,
+                &value.to_tree(),
+                &format!("{path} in body should be at least {min} chars long"),
+            ));
         }
         if let Some(max) = raw["maxLength"].as_u64().filter(|max| length > *max) {
             causes.push(Cause::too_long(path, usize::try_from(max).unwrap_or(usize::MAX)));
@@ -110,18 +115,18 @@ fn checks(of: &Type, value: &Value, path: &str, causes: &mut Vec<Cause>) {
         if let Some(pattern) = raw["pattern"].as_str()
             && Regex::new(pattern).is_ok_and(|r| !r.is_match(text))
         {
-            causes.push(Cause::invalid(path, value, &format!("{path} in body should match '{pattern}'")));
+            causes.push(Cause::invalid(path, &value.to_tree(), &format!("{path} in body should match '{pattern}'")));
         }
         format_check(raw["format"].as_str().unwrap_or_default(), text, value, path, causes);
     }
     if let Some(number) = value.as_f64() {
         if let Some(min) = raw["minimum"].as_f64().filter(|min| number < *min) {
             let detail = format!("{path} in body should be greater than or equal to {min}");
-            causes.push(Cause::invalid(path, value, &detail));
+            causes.push(Cause::invalid(path, &value.to_tree(), &detail));
         }
         if let Some(max) = raw["maximum"].as_f64().filter(|max| number > *max) {
             let detail = format!("{path} in body should be less than or equal to {max}");
-            causes.push(Cause::invalid(path, value, &detail));
+            causes.push(Cause::invalid(path, &value.to_tree(), &detail));
         }
     }
     if let Some(list) = value.as_array()
@@ -140,6 +145,10 @@ fn format_check(format: &str, text: &str, value: &Value, path: &str, causes: &mu
         _ => true,
     };
     if !good {
-        causes.push(Cause::type_invalid(path, value, &format!("{path} in body must be of type {format}: {text:?}")));
+        causes.push(Cause::type_invalid(
+            path,
+            &value.to_tree(),
+            &format!("{path} in body must be of type {format}: {text:?}"),
+        ));
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipam::agent::{Address, EndpointFate};
-use serde_json::{Value, json};
 
 use super::{AgentStep, Agents, CNI_WAIT, Endpoint, Stage};
 use crate::controllers::nodes::Nodes;
 use crate::store::{DeleteOptions, Resource, WriteOptions};
+use crate::tree::{Tree, tree};
 use crate::world::{Context, Name, Signal, Task};
 
 /// What the plugin says when no agent answers.
@@ -145,7 +145,7 @@ impl Agents {
             .unwrap_or_else(|| "default".to_owned());
         let account = object.meta.field("spec.serviceAccountName").filter(|name| !name.is_empty()).unwrap_or("default");
         let (identity, labels) = self.identities.of(&cx.store, &object, &cluster, account);
-        let mut pair = json!({});
+        let mut pair = tree!({});
         if let Some(ip) = endpoint.address.v4 {
             pair["ipv4"] = ip.to_string().into();
         }
@@ -153,7 +153,7 @@ impl Agents {
             pair["ipv6"] = ip.to_string().into();
         }
         let (namespace, name) = (object.meta.namespace.to_string(), object.meta.name.to_string());
-        let mut status = json!({
+        let mut status = tree!({
             "encryption": {},
             "external-identifiers": {
                 "cni-attachment-id": format!("{pod}:eth0"),
@@ -174,8 +174,8 @@ impl Agents {
             cx.change(Resource::CiliumEndpoint, &key, |cep| cep["status"] = status);
             return;
         }
-        let labels: Value = object.meta.labels.iter().map(|(key, value)| (key.to_string(), json!(value))).collect();
-        let cep = json!({
+        let labels: Tree = object.meta.labels.iter().map(|(key, value)| (key.to_string(), tree!(value))).collect();
+        let cep = tree!({
             "metadata": {
                 "name": name,
                 "labels": labels,

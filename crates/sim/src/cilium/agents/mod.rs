@@ -15,7 +15,7 @@ use super::config::{Configs, Data};
 use super::identity::Identities;
 use crate::controllers::nodes::{NodeFacts, Nodes};
 use crate::store::{Change, ChangeKind};
-use crate::world::{Context, Name, Signal, Task};
+use crate::world::{ByName, Context, Name, Signal, Task};
 
 /// How long the CNI plugin waits for the agent before it gives up (plugins/cilium-cni).
 const CNI_WAIT: Duration = Duration::from_secs(30);
@@ -97,9 +97,9 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Agents {
     release: Release,
-    places: BTreeMap<Name, Place>,
+    places: ByName<Place>,
     /// What each agent's pod has read: fixed for the pod's life.
-    configs: BTreeMap<Name, Data>,
+    configs: ByName<Data>,
     identities: Identities,
     /// Agents that wait for the CRDs.
     crds_wanted: BTreeSet<Name>,
@@ -111,8 +111,8 @@ impl Agents {
     pub(crate) fn new(release: Release) -> Self {
         Self {
             release,
-            places: BTreeMap::new(),
-            configs: BTreeMap::new(),
+            places: ByName::default(),
+            configs: ByName::default(),
             identities: Identities::default(),
             crds_wanted: BTreeSet::new(),
             by_address: BTreeMap::new(),
@@ -190,8 +190,7 @@ impl Agents {
 
     pub(crate) fn node_changed(&mut self, cx: &mut Context, before: Option<&NodeFacts>, after: Option<&NodeFacts>) {
         let Some(node) = after else { return };
-        let published = |facts: &NodeFacts| (facts.labels.clone(), object::annotations(&facts.object));
-        let differs = before.is_some_and(|before| published(before) != published(node));
+        let differs = before.is_some_and(|before| object::shows_other(&before.object, &node.object));
         let cidrs = before.is_none_or(|before| before.pod_cidrs != node.pod_cidrs || before.uid != node.uid);
         if cidrs {
             self.look_soon(cx, &node.name);
@@ -260,12 +259,14 @@ impl Agents {
 
     /// Whether an address is an agent's own: router or health.
     pub(crate) fn infra_place(&self, address: IpAddr) -> Option<&Name> {
-        self.places.iter().find_map(|(node, place)| {
+        let holders = self.places.iter().filter_map(|(node, place)| {
             let Stage::Serving { agent, .. } = &place.process.as_ref()?.stage else { return None };
             let own = [ipam::operator::Family::V4, ipam::operator::Family::V6].map(|family| agent.infra(family));
             let held = own.iter().flat_map(|own| [own.router, own.health]).flatten().any(|one| one == address);
             held.then_some(node)
-        })
+        });
+        // Of several, the first by name.
+        holders.min()
     }
 }
 

@@ -110,7 +110,7 @@ impl Agents {
             object::write(cx, facts, None, None);
         }
         let own = cx.store.find(Resource::CiliumNode, "", node);
-        let view = NodeView { pod_cidrs: facts.pod_cidrs.clone() };
+        let view = NodeView { pod_cidrs: facts.pod_cidrs.iter().map(ToString::to_string).collect() };
         let own_view = own.as_ref().map(object::view);
         let gate = agent::gate(&config, &view, own_view.as_ref());
         if is_open(&gate) {

@@ -1,27 +1,27 @@
 //! The leader's allocator: [`ipam::operator::Operator`] between the store's changes and the store.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ipam::operator::{
     ApiAnswer, ApiRequest, Change as Touched, Choice, CiliumNodeApi, Event, Exchange, NodeSnapshot, Operator, Order,
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{OperatorStep, Operators, Stage};
 use crate::store::{Change, Resource, Store, Stored};
-use crate::world::{Context, Name, Rng, Task, or_default};
+use crate::tree::{Tree, tree};
+use crate::world::{ByName, Context, Name, Names, Rng, Task, or_default};
 
 /// The leader's view of CiliumNodes.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     /// Changed and not looked at yet, each once, in the order of their first change: a work queue.
     queue: VecDeque<Name>,
-    queued: BTreeSet<Name>,
+    queued: Names,
     asked: bool,
     /// Generation and error of the version that was looked at last.
-    last: BTreeMap<Name, (i64, String)>,
+    last: ByName<(i64, String)>,
     /// When the allocator is to be woken.
     wake_at: Option<Duration>,
 }
@@ -92,7 +92,7 @@ fn snapshot(object: &Stored) -> NodeSnapshot {
 struct Api<'a>(&'a Store);
 
 impl Api<'_> {
-    fn write(&self, name: &str, version: u64, change: impl FnOnce(&mut serde_json::Value)) -> ApiAnswer {
+    fn write(&self, name: &str, version: u64, change: impl FnOnce(&mut Tree)) -> ApiAnswer {
         let Some(old) = self.0.find(Resource::CiliumNode, "", name) else { return ApiAnswer::NotFound };
         if old.meta.resource_version != version {
             return ApiAnswer::Conflict;
@@ -119,17 +119,17 @@ impl CiliumNodeApi for Api<'_> {
                         map.remove("podCIDRs");
                     }
                 } else {
-                    ipam["podCIDRs"] = json!(pod_cidrs);
+                    ipam["podCIDRs"] = tree!(pod_cidrs);
                 }
             }),
             ApiRequest::UpdateStatus { name, resource_version, error } => self.write(name, *resource_version, |node| {
                 for key in ["alibaba-cloud", "azure", "eni"] {
                     if node["status"][key].is_null() {
-                        node["status"][key] = json!({});
+                        node["status"][key] = tree!({});
                     }
                 }
                 node["status"]["ipam"]["operator-status"] =
-                    if error.is_empty() { json!({}) } else { json!({"error": error}) };
+                    if error.is_empty() { tree!({}) } else { tree!({"error": error}) };
             }),
         }
     }

@@ -70,7 +70,7 @@ impl Operators {
             self.log(cx, pod, &[info("CiliumNodes caches synced with Kubernetes")], &[]);
         }
         self.log(cx, pod, &[info("Initialization complete")], &[]);
-        self.dirty.extend(parts.nodes.all().map(|node| node.name.clone()));
+        self.dirty.extend(parts.nodes.names().cloned());
         self.ask_for_taints(cx);
         self.start_unmanaged(cx, pod);
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use ipam::Release;
 use ipam::operator::{ConfigError, LogLine, Operator, OperatorConfig};
-use serde_json::json;
 
 use super::config::{Configs, Data};
 use super::{info, log_text};
 use crate::store::{Resource, WriteOptions, micros};
+use crate::tree::tree;
 use crate::world::{Context, Key, Name, Signal, Task};
 use allocator::Watched;
 
@@ -282,7 +282,7 @@ fn acquire(cx: &mut Context, id: &str) {
     let now = micros(cx.store.now());
     let key = Key::new(cilium::components::NAMESPACE, cilium::components::OPERATOR_LEASE);
     if cx.store.find(Resource::Lease, &key.namespace, &key.name).is_none() {
-        let lease = json!({
+        let lease = tree!({
             "metadata": {"name": *key.name},
             "spec": {
                 "acquireTime": now,

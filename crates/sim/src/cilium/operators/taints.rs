@@ -1,11 +1,10 @@
 //! The taint on nodes whose agent is not ready, and the condition on those whose agent is (operator/watchers/node_taint.go).
 
-use serde_json::{Value, json};
-
 use super::{OperatorStep, Operators, Parts, Stage};
 use crate::controllers::pods::PodFacts;
 use crate::controllers::scheduler::set_condition;
 use crate::store::Resource;
+use crate::tree::{Tree, tree};
 use crate::world::{Context, Key, Name, Task};
 
 impl Operators {
@@ -63,7 +62,7 @@ impl Operators {
                         untaint(node, &taint);
                     }
                     if up && !is_up(node) {
-                        let condition = json!({
+                        let condition = tree!({
                             "type": "NetworkUnavailable",
                             "status": "False",
                             "reason": "CiliumIsUp",
@@ -77,10 +76,10 @@ impl Operators {
             } else if scheduled && set && !tainted {
                 cx.change(Resource::Node, &key, |node| {
                     if !node["spec"]["taints"].is_array() {
-                        node["spec"]["taints"] = json!([]);
+                        node["spec"]["taints"] = tree!([]);
                     }
                     if let Some(list) = node["spec"]["taints"].as_array_mut() {
-                        list.push(json!({"key": taint, "effect": "NoSchedule"}));
+                        list.push(tree!({"key": taint, "effect": "NoSchedule"}));
                     }
                 });
             }
@@ -88,7 +87,7 @@ impl Operators {
     }
 }
 
-fn untaint(node: &mut Value, taint: &str) {
+fn untaint(node: &mut Tree, taint: &str) {
     if let Some(list) = node["spec"]["taints"].as_array_mut() {
         list.retain(|one| one["key"] != taint);
         if list.is_empty()
@@ -99,7 +98,7 @@ fn untaint(node: &mut Value, taint: &str) {
     }
 }
 
-fn is_up(node: &Value) -> bool {
+fn is_up(node: &Tree) -> bool {
     let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
     conditions
         .into_iter()

@@ -8,13 +8,12 @@ mod revision;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
 use super::nodes::{NodeFacts, Nodes};
 use super::pods::{PodFacts, Pods};
 use super::taints::repelled;
 use super::template;
 use crate::store::{Change, ChangeKind, DeleteOptions, Resource, Stored, WriteOptions};
+use crate::tree::{Tree, tree};
 use crate::world::{Context, Key, Name, Note, Source, Task};
 use read::Wanted;
 
@@ -97,15 +96,15 @@ impl DaemonSets {
             }
             return;
         }
-        let value = change.object.value();
-        let hash = revision::ensure(cx, &change.object, &value);
-        let all = nodes.all().map(|node| node.name.clone()).collect();
+        let value = change.object.tree();
+        let hash = revision::ensure(cx, &change.object, value);
+        let all = nodes.names().cloned().collect();
         let old = self.sets.remove(&uid);
         let (seats, totals) = old.map(|set| (set.seats, set.totals)).unwrap_or_default();
         let set = Set {
             key: Key::of(&change.object),
             object: change.object.clone(),
-            wanted: Wanted::read(&value),
+            wanted: Wanted::read(value),
             hash,
             dirty: all,
             seats,
@@ -126,7 +125,7 @@ impl DaemonSets {
     pub(crate) fn node_changed(&mut self, cx: &mut Context, before: Option<&NodeFacts>, after: Option<&NodeFacts>) {
         let matters = match (before, after) {
             (Some(old), Some(new)) => {
-                old.taints != new.taints || old.labels != new.labels || old.unschedulable != new.unschedulable
+                old.taints != new.taints || old.labels() != new.labels() || old.unschedulable != new.unschedulable
             }
             _ => true,
         };
@@ -218,9 +217,9 @@ impl Set {
         let generation = self.object.meta.generation.to_string();
         pod["metadata"]["labels"]["pod-template-generation"] = generation.into();
         // The pod is for this node, whatever else its affinity says.
-        let term = json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]});
+        let term = tree!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]});
         pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] =
-            json!({"nodeSelectorTerms": [term]});
+            tree!({"nodeSelectorTerms": [term]});
         pod["spec"]["tolerations"] = self.wanted.tolerations_value.clone();
         let source = Source { component: "daemonset-controller", host: "" };
         let namespace = self.key.namespace.clone();
@@ -275,7 +274,7 @@ impl Set {
                 if number == 0 {
                     status.as_object_mut().map(|status| status.remove(field));
                 } else {
-                    status[field] = Value::from(number);
+                    status[field] = Tree::from(number);
                 }
             }
         });

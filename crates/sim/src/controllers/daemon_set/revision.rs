@@ -1,13 +1,12 @@
 //! ControllerRevisions: the templates that a DaemonSet has had.
 
-use serde_json::{Value, json};
-
 use crate::controllers::template;
 use crate::store::{Resource, Stored, WriteOptions};
+use crate::tree::{Tree, tree};
 use crate::world::{Context, Key};
 
 /// Makes sure that the DaemonSet's template has a revision, numbered as the newest; returns its hash.
-pub(super) fn ensure(cx: &mut Context, set: &Stored, value: &Value) -> String {
+pub(super) fn ensure(cx: &mut Context, set: &Stored, value: &Tree) -> String {
     let hash = template::hash(&value["spec"]["template"]);
     let name = format!("{}-{hash}", set.meta.name);
     let highest = cx
@@ -15,7 +14,7 @@ pub(super) fn ensure(cx: &mut Context, set: &Stored, value: &Value) -> String {
         .owned_by(&set.meta.uid)
         .iter()
         .filter(|object| object.meta.resource == Resource::ControllerRevision && *object.meta.name != *name)
-        .filter_map(|object| object.value()["revision"].as_u64())
+        .filter_map(|object| object.tree()["revision"].as_u64())
         .max()
         .unwrap_or_default();
     if let Some(found) = cx.store.find(Resource::ControllerRevision, &set.meta.namespace, &name) {
@@ -32,9 +31,9 @@ pub(super) fn ensure(cx: &mut Context, set: &Stored, value: &Value) -> String {
     kept["$patch"] = "replace".into();
     let mut annotations = value["metadata"]["annotations"].clone();
     if !annotations.is_object() {
-        annotations = json!({});
+        annotations = tree!({});
     }
-    let revision = json!({
+    let revision = tree!({
         "metadata": {
             "name": name,
             "labels": labels,

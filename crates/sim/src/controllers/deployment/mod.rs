@@ -6,9 +6,8 @@ mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::store::{Change, ChangeKind, Resource, Stored};
+use crate::tree::Tree;
 use crate::world::{Context, Key, Name, Task};
 
 /// The annotation that numbers a Deployment's ReplicaSets.
@@ -29,7 +28,7 @@ pub(crate) struct Deployments {
 #[derive(Debug)]
 pub(crate) struct Replicas {
     pub(crate) object: Stored,
-    pub(crate) value: Value,
+    pub(crate) value: Tree,
 }
 
 impl Replicas {
@@ -54,7 +53,7 @@ impl Replicas {
     }
 }
 
-fn count(value: &Value) -> usize {
+fn count(value: &Tree) -> usize {
     value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default()
 }
 
@@ -97,30 +96,30 @@ impl Deployments {
     pub(crate) fn reconcile(&mut self, cx: &mut Context, pods: &super::pods::Pods, key: &Key) {
         self.queued.remove(key);
         let Some(object) = cx.store.find(Resource::Deployment, &key.namespace, &key.name) else { return };
-        let value = object.value();
+        let value = object.tree();
         let sets = replicas::of(cx, &object);
         if object.meta.deleting {
-            status::write(cx, key, &object, &value, &sets, None);
+            status::write(cx, key, &object, value, &sets, None);
             return;
         }
         if value["spec"]["paused"] == true {
-            roll::scale_proportionally(cx, &value, &sets);
-            status::write(cx, key, &object, &value, &sets, None);
+            roll::scale_proportionally(cx, value, &sets);
+            status::write(cx, key, &object, value, &sets, None);
             return;
         }
-        let current = replicas::current(cx, &object, &value, &sets);
+        let current = replicas::current(cx, &object, value, &sets);
         let sets = replicas::of(cx, &object);
-        if roll::is_scaling(&value, &sets) {
-            roll::scale_proportionally(cx, &value, &sets);
+        if roll::is_scaling(value, &sets) {
+            roll::scale_proportionally(cx, value, &sets);
         } else if value["spec"]["strategy"]["type"] == "Recreate" {
-            roll::recreate(cx, pods, &value, &sets, current.as_deref());
+            roll::recreate(cx, pods, value, &sets, current.as_deref());
         } else {
-            roll::rolling(cx, &value, &sets, current.as_deref());
+            roll::rolling(cx, value, &sets, current.as_deref());
         }
         let sets = replicas::of(cx, &object);
-        if let Some(wait) = status::write(cx, key, &object, &value, &sets, current.as_deref()) {
+        if let Some(wait) = status::write(cx, key, &object, value, &sets, current.as_deref()) {
             cx.timers.after(wait, Task::Deployment(key.clone()));
         }
-        replicas::forget_old(cx, &value, &sets, current.as_deref());
+        replicas::forget_old(cx, value, &sets, current.as_deref());
     }
 }

@@ -1,10 +1,9 @@
 //! The ReplicaSets of a Deployment: finding, creating, numbering and forgetting them.
 
-use serde_json::{Value, json};
-
 use super::{DESIRED, MOST, REVISION, Replicas};
 use crate::controllers::template::{self, POD_TEMPLATE_HASH};
 use crate::store::{DeleteOptions, Resource, Stored, WriteOptions};
+use crate::tree::{Tree, tree};
 use crate::world::{Context, Key, Note, Source};
 
 /// All of them, oldest first.
@@ -12,14 +11,14 @@ pub(super) fn of(cx: &Context, deployment: &Stored) -> Vec<Replicas> {
     let owned = cx.store.owned_by(&deployment.meta.uid).into_iter();
     let mut sets: Vec<Replicas> = owned
         .filter(|object| object.meta.resource == Resource::ReplicaSet && !object.meta.deleting)
-        .map(|object| Replicas { value: object.value(), object })
+        .map(|object| Replicas { value: object.tree().clone(), object })
         .collect();
     sets.sort_by_key(Replicas::revision);
     sets
 }
 
 /// The name of the ReplicaSet of the Deployment's template; made if there is none, numbered anew if it is an old one.
-pub(super) fn current(cx: &mut Context, deployment: &Stored, value: &Value, sets: &[Replicas]) -> Option<String> {
+pub(super) fn current(cx: &mut Context, deployment: &Stored, value: &Tree, sets: &[Replicas]) -> Option<String> {
     let wanted = template::bare(&value["spec"]["template"]);
     let highest = |except: Option<&str>| {
         sets.iter()
@@ -44,7 +43,7 @@ pub(super) fn current(cx: &mut Context, deployment: &Stored, value: &Value, sets
     selector["matchLabels"][POD_TEMPLATE_HASH] = hash.into();
     // A roll-out begins with what its limits allow; a first one with everything.
     let replicas = super::roll::first_size(value, sets);
-    let set = json!({
+    let set = tree!({
         "metadata": {
             "name": name,
             "labels": pod_template["metadata"]["labels"],
@@ -75,10 +74,10 @@ pub(super) fn current(cx: &mut Context, deployment: &Stored, value: &Value, sets
     }
 }
 
-fn annotations(deployment: &Value, revision: u64) -> Value {
+fn annotations(deployment: &Tree, revision: u64) -> Tree {
     let mut annotations = deployment["metadata"]["annotations"].clone();
     if !annotations.is_object() {
-        annotations = json!({});
+        annotations = tree!({});
     }
     if let Some(map) = annotations.as_object_mut() {
         map.remove("kubectl.kubernetes.io/last-applied-configuration");
@@ -90,7 +89,7 @@ fn annotations(deployment: &Value, revision: u64) -> Value {
     annotations
 }
 
-fn number(cx: &mut Context, deployment: &Stored, value: &Value, set: &str, revision: u64) {
+fn number(cx: &mut Context, deployment: &Stored, value: &Tree, set: &str, revision: u64) {
     let key = Key::new(&deployment.meta.namespace, set);
     let annotations = annotations(value, revision);
     let least = value["spec"]["minReadySeconds"].as_u64().unwrap_or_default();
@@ -111,7 +110,7 @@ fn number(cx: &mut Context, deployment: &Stored, value: &Value, set: &str, revis
 }
 
 /// Deletes empty ReplicaSets beyond `revisionHistoryLimit`.
-pub(super) fn forget_old(cx: &Context, value: &Value, sets: &[Replicas], current: Option<&str>) {
+pub(super) fn forget_old(cx: &Context, value: &Tree, sets: &[Replicas], current: Option<&str>) {
     let keep = value["spec"]["revisionHistoryLimit"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(10);
     let old: Vec<&Replicas> = sets
         .iter()

@@ -1,15 +1,14 @@
 //! How many pods each ReplicaSet of a Deployment shall have now.
 
-use serde_json::Value;
-
 use super::{DESIRED, Replicas, count};
 use crate::controllers::pods::Pods;
 use crate::controllers::template::share;
 use crate::store::Resource;
+use crate::tree::Tree;
 use crate::world::{Context, Key, Note, Source};
 
 /// The Deployment's size and how many pods it may have above it.
-pub(super) fn limits(deployment: &Value) -> (usize, usize) {
+pub(super) fn limits(deployment: &Tree) -> (usize, usize) {
     let wanted = count(&deployment["spec"]["replicas"]);
     if deployment["spec"]["strategy"]["type"] == "Recreate" || wanted == 0 {
         return (wanted, 0);
@@ -18,7 +17,7 @@ pub(super) fn limits(deployment: &Value) -> (usize, usize) {
 }
 
 /// `maxSurge` and `maxUnavailable` as numbers. Both zero would stop everything: then one may be unavailable.
-fn fences(deployment: &Value, wanted: usize) -> (usize, usize) {
+fn fences(deployment: &Tree, wanted: usize) -> (usize, usize) {
     let rolling = &deployment["spec"]["strategy"]["rollingUpdate"];
     let surge = share(&rolling["maxSurge"], wanted, true, 0);
     let unavailable = share(&rolling["maxUnavailable"], wanted, false, 0);
@@ -26,7 +25,7 @@ fn fences(deployment: &Value, wanted: usize) -> (usize, usize) {
 }
 
 /// The size of a ReplicaSet that is made now.
-pub(super) fn first_size(deployment: &Value, sets: &[Replicas]) -> usize {
+pub(super) fn first_size(deployment: &Tree, sets: &[Replicas]) -> usize {
     let (wanted, surge) = limits(deployment);
     if deployment["spec"]["strategy"]["type"] == "Recreate" {
         // Only when nobody of the old ones is left.
@@ -37,7 +36,7 @@ pub(super) fn first_size(deployment: &Value, sets: &[Replicas]) -> usize {
 }
 
 /// Whether the Deployment was scaled since its live ReplicaSets were written.
-pub(super) fn is_scaling(deployment: &Value, sets: &[Replicas]) -> bool {
+pub(super) fn is_scaling(deployment: &Tree, sets: &[Replicas]) -> bool {
     let wanted = count(&deployment["spec"]["replicas"]);
     sets.iter().filter(|set| set.wanted() > 0).any(|set| {
         let written =
@@ -47,7 +46,7 @@ pub(super) fn is_scaling(deployment: &Value, sets: &[Replicas]) -> bool {
 }
 
 /// Spreads a new size over the live ReplicaSets; with one of them, it gets everything.
-pub(super) fn scale_proportionally(cx: &mut Context, deployment: &Value, sets: &[Replicas]) {
+pub(super) fn scale_proportionally(cx: &mut Context, deployment: &Tree, sets: &[Replicas]) {
     let (wanted, surge) = limits(deployment);
     let live: Vec<&Replicas> = sets.iter().filter(|set| set.wanted() > 0).collect();
     match live.as_slice() {
@@ -72,7 +71,7 @@ pub(super) fn scale_proportionally(cx: &mut Context, deployment: &Value, sets: &
 }
 
 /// All old ones go before the first new one comes.
-pub(super) fn recreate(cx: &mut Context, pods: &Pods, deployment: &Value, sets: &[Replicas], current: Option<&str>) {
+pub(super) fn recreate(cx: &mut Context, pods: &Pods, deployment: &Tree, sets: &[Replicas], current: Option<&str>) {
     let (wanted, _) = limits(deployment);
     let (new, old): (Vec<&Replicas>, Vec<&Replicas>) =
         sets.iter().partition(|set| Some(&*set.object.meta.name) == current);
@@ -89,7 +88,7 @@ pub(super) fn recreate(cx: &mut Context, pods: &Pods, deployment: &Value, sets: 
 }
 
 /// First the new one grows as far as the surge allows, then old ones shrink as far as availability allows.
-pub(super) fn rolling(cx: &mut Context, deployment: &Value, sets: &[Replicas], current: Option<&str>) {
+pub(super) fn rolling(cx: &mut Context, deployment: &Tree, sets: &[Replicas], current: Option<&str>) {
     let wanted = count(&deployment["spec"]["replicas"]);
     let (surge, unavailable) = fences(deployment, wanted);
     let Some(new) = sets.iter().find(|set| Some(&*set.object.meta.name) == current) else { return };
@@ -132,7 +131,7 @@ pub(super) fn rolling(cx: &mut Context, deployment: &Value, sets: &[Replicas], c
     }
 }
 
-fn resize(cx: &mut Context, deployment: &Value, set: &Replicas, size: usize) {
+fn resize(cx: &mut Context, deployment: &Tree, set: &Replicas, size: usize) {
     let (wanted, surge) = limits(deployment);
     let key = Key::of(&set.object);
     let before = set.wanted();

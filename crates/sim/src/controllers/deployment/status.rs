@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::{Replicas, count};
 use crate::store::{Resource, Stored};
+use crate::tree::{List, Tree, tree};
 use crate::world::{Context, Key};
 
 /// Writes it. Returns when to look again: a roll-out that makes no progress says so after its deadline.
@@ -14,7 +14,7 @@ pub(super) fn write(
     cx: &mut Context,
     key: &Key,
     object: &Stored,
-    value: &Value,
+    value: &Tree,
     sets: &[Replicas],
     current: Option<&str>,
 ) -> Option<Duration> {
@@ -92,7 +92,7 @@ pub(super) fn write(
     cx.change(Resource::Deployment, key, |deployment| {
         let status = &mut deployment["status"];
         if !status.is_object() {
-            *status = json!({});
+            *status = tree!({});
         }
         status["observedGeneration"] = generation.into();
         for (field, number) in [
@@ -114,12 +114,12 @@ pub(super) fn write(
 }
 
 struct Conditions<'a> {
-    list: Vec<Value>,
+    list: List,
     now: &'a str,
 }
 
 impl Conditions<'_> {
-    fn get(&self, kind: &str) -> Option<&Value> {
+    fn get(&self, kind: &str) -> Option<&Tree> {
         self.list.iter().find(|condition| condition["type"] == kind)
     }
 
@@ -146,7 +146,7 @@ impl Conditions<'_> {
     /// Sets it with a new update time.
     fn renew(&mut self, kind: &str, status: &str, reason: &str, message: &str) {
         let since = self.get(kind).filter(|old| old["status"] == status).map(|old| old["lastTransitionTime"].clone());
-        let condition = json!({
+        let condition = tree!({
             "type": kind,
             "status": status,
             "reason": reason,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::view::{ContainerView, Images};
+use crate::tree::{Tree, tree};
 
 /// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,21 +111,21 @@ impl Container {
     }
 
     /// Its entry in the pod's status. `initializing`: it waits for init containers.
-    pub(super) fn status(&self, initializing: bool) -> Value {
+    pub(super) fn status(&self, initializing: bool) -> Tree {
         let created = self.is_running() || matches!(self.state, State::Ended { .. }) || self.last.is_some();
         let state = match &self.state {
             State::Waiting { reason, .. } if initializing && reason == "ContainerCreating" => {
-                json!({"waiting": {"reason": "PodInitializing"}})
+                tree!({"waiting": {"reason": "PodInitializing"}})
             }
             other => self.state_value(other),
         };
-        json!({
+        tree!({
             "name": self.name,
             "image": self.image,
             "imageID": if created { self.image_id.as_str() } else { "" },
             "containerID": if created { self.container_id() } else { String::new() },
             "state": state,
-            "lastState": self.last.as_ref().map_or_else(|| json!({}), |last| self.state_value(last)),
+            "lastState": self.last.as_ref().map_or_else(|| tree!({}), |last| self.state_value(last)),
             "ready": self.ready,
             "restartCount": self.restarts,
             "started": self.is_running(),
@@ -142,18 +142,18 @@ impl Container {
         text
     }
 
-    fn state_value(&self, state: &State) -> Value {
+    fn state_value(&self, state: &State) -> Tree {
         match state {
-            State::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
-            State::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
-            State::Running { since } => json!({"running": {"startedAt": since}}),
+            State::Waiting { reason, message } if message.is_empty() => tree!({"waiting": {"reason": reason}}),
+            State::Waiting { reason, message } => tree!({"waiting": {"reason": reason, "message": message}}),
+            State::Running { since } => tree!({"running": {"startedAt": since}}),
             State::Ended { since, at, code, message } => {
                 let reason = match code {
                     0 => "Completed",
                     255 => "Unknown",
                     _ => "Error",
                 };
-                let mut terminated = json!({
+                let mut terminated = tree!({
                     "exitCode": code,
                     "reason": reason,
                     "startedAt": since,
@@ -163,7 +163,7 @@ impl Container {
                 if !message.is_empty() {
                     terminated["message"] = message.clone().into();
                 }
-                json!({"terminated": terminated})
+                tree!({"terminated": terminated})
             }
         }
     }

@@ -5,17 +5,16 @@ mod status;
 mod trouble;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
-
-use serde_json::json;
 
 use super::pods::PodFacts;
 use super::scheduler::set_condition;
 use crate::store::{DeleteOptions, Resource, Stored};
+use crate::tree::tree;
 use crate::world::pace::{BACK_OFF_FIRST, BACK_OFF_MOST};
-use crate::world::{Context, Key, Name, Note, PodStep, Program, Signal, Source, Task};
+use crate::world::{ByName, Context, Key, Name, Note, PodStep, Program, Signal, Source, Task};
 use container::{Container, End};
 use view::PodView;
 
@@ -59,8 +58,8 @@ struct Machine {
 /// All kubelets.
 #[derive(Debug, Default)]
 pub(crate) struct Kubelets {
-    machines: BTreeMap<Name, Machine>,
-    pods: BTreeMap<Name, Local>,
+    machines: ByName<Machine>,
+    pods: ByName<Local>,
     images: view::Images,
     /// Images that are not on any node, by the beginning of their names.
     absent: Vec<String>,
@@ -529,7 +528,7 @@ impl Kubelets {
                     .is_some_and(|list| list.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"));
                 if ready {
                     let condition =
-                        json!({"type": "Ready", "status": "False", "lastProbeTime": null, "lastTransitionTime": now});
+                        tree!({"type": "Ready", "status": "False", "lastProbeTime": null, "lastTransitionTime": now});
                     set_condition(pod, condition);
                 }
             });

@@ -1,11 +1,10 @@
 //! A pod's status as its kubelet writes it.
 
-use serde_json::{Value, json};
-
 use super::container::{Container, State};
 use super::{Local, Stage};
 use crate::controllers::scheduler::set_condition;
 use crate::store::Resource;
+use crate::tree::{Tree, tree};
 use crate::world::Context;
 
 pub(super) fn write(cx: &mut Context, local: &Local, hosts: &[String]) {
@@ -19,7 +18,7 @@ pub(super) fn write(cx: &mut Context, local: &Local, hosts: &[String]) {
         pod["status"]["phase"] = phase.into();
         if let Some(host) = hosts.first() {
             pod["status"]["hostIP"] = host.clone().into();
-            pod["status"]["hostIPs"] = hosts.iter().map(|ip| json!({"ip": ip})).collect();
+            pod["status"]["hostIPs"] = hosts.iter().map(|ip| tree!({"ip": ip})).collect();
         }
         if let Some(started) = &local.started {
             pod["status"]["startTime"] = started.clone().into();
@@ -32,7 +31,7 @@ pub(super) fn write(cx: &mut Context, local: &Local, hosts: &[String]) {
         match own.first() {
             Some(first) => {
                 pod["status"]["podIP"] = first.clone().into();
-                pod["status"]["podIPs"] = own.iter().map(|ip| json!({"ip": ip})).collect();
+                pod["status"]["podIPs"] = own.iter().map(|ip| tree!({"ip": ip})).collect();
             }
             None => {
                 if let Some(status) = pod["status"].as_object_mut() {
@@ -49,7 +48,7 @@ pub(super) fn write(cx: &mut Context, local: &Local, hosts: &[String]) {
                     let mut status = container.status(true);
                     // The first one is being created; the others wait for it.
                     if !sandbox && local.stage == Stage::Sandbox {
-                        status["state"] = json!({"waiting": {"reason": "PodInitializing"}});
+                        status["state"] = tree!({"waiting": {"reason": "PodInitializing"}});
                     }
                     status
                 })
@@ -69,9 +68,9 @@ pub(super) fn write(cx: &mut Context, local: &Local, hosts: &[String]) {
     });
 }
 
-fn condition(local: &Local, kind: &str, holds: bool, now: &str) -> Value {
+fn condition(local: &Local, kind: &str, holds: bool, now: &str) -> Tree {
     let status = if holds { "True" } else { "False" };
-    let mut condition = json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": now});
+    let mut condition = tree!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": now});
     if holds || kind == "PodReadyToStartContainers" {
         return condition;
     }

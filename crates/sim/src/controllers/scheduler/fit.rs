@@ -38,7 +38,7 @@ pub(super) fn check(wishes: &Wishes, node: &NodeFacts, pods: &Pods) -> Result<()
     if let Some(why) = fenced_off(wishes, &node.taints, node.unschedulable) {
         return Err(why);
     }
-    let selected = wishes.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
+    let selected = wishes.node_selector.iter().all(|(key, value)| node.label(key) == Some(value));
     let terms = &wishes.affinity.node_affinity.required.terms;
     if !selected || (!terms.is_empty() && !terms.iter().any(|term| term_matches(term, node))) {
         return Err(refusal("node(s) didn't match Pod's node affinity/selector", false));
@@ -75,7 +75,7 @@ pub(super) fn check(wishes: &Wishes, node: &NodeFacts, pods: &Pods) -> Result<()
 fn term_matches(term: &NodeTerm, node: &NodeFacts) -> bool {
     let empty = term.match_expressions.is_empty() && term.match_fields.is_empty();
     !empty
-        && term.match_expressions.iter().all(|e| e.matches(node.labels.get(&e.key).map(String::as_str)))
+        && term.match_expressions.iter().all(|e| e.matches(node.label(&e.key)))
         && term.match_fields.iter().all(|e| e.key == "metadata.name" && e.matches(Some(&node.name)))
 }
 

@@ -5,23 +5,22 @@
 mod fit;
 mod wishes;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-
-use serde_json::{Value, json};
 
 use super::nodes::{NodeFacts, Nodes};
 use super::pods::{PodFacts, Pods};
 use super::taints::Taint;
 use crate::store::{Resource, Stored};
-use crate::world::{Context, Key, Name, Note, Source, Task};
+use crate::tree::{Tree, tree};
+use crate::world::{ByName, Context, Key, Name, Names, Note, Source, Task};
 use fit::Refusals;
 use wishes::Wishes;
 
 /// What decides for most pods whether a node comes into question.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Fence {
-    taints: Vec<Taint>,
+    taints: std::sync::Arc<[Taint]>,
     unschedulable: bool,
 }
 
@@ -43,9 +42,9 @@ struct Line {
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
     groups: BTreeMap<Fence, Group>,
-    fences: BTreeMap<Name, Fence>,
+    fences: ByName<Fence>,
     active: VecDeque<Name>,
-    known: BTreeSet<Name>,
+    known: Names,
     lines: BTreeMap<Wishes, Line>,
     armed: bool,
 }
@@ -78,8 +77,10 @@ impl Scheduler {
         let fence = after.map(|node| Fence { taints: node.taints.clone(), unschedulable: node.unschedulable });
         let old = self.fences.get(&node.name).cloned();
         if old != fence {
-            if let Some(group) = old.and_then(|old| self.groups.get_mut(&old)) {
-                group.nodes.retain(|name| *name != node.name);
+            if let Some(group) = old.and_then(|old| self.groups.get_mut(&old))
+                && let Ok(at) = group.nodes.binary_search(&node.name)
+            {
+                group.nodes.remove(at);
             }
             self.groups.retain(|_, group| !group.nodes.is_empty());
             match fence {
@@ -94,7 +95,7 @@ impl Scheduler {
                 }
             }
             self.retry(cx);
-        } else if before.map(|node| &node.labels) != after.map(|node| &node.labels) {
+        } else if before.map(NodeFacts::labels) != after.map(NodeFacts::labels) {
             self.retry(cx);
         }
     }
@@ -197,7 +198,7 @@ impl Scheduler {
                 if fit::check(wishes, node, pods).is_err() {
                     continue;
                 }
-                let siblings = pod.owner.as_ref().map_or(0, |owner| pods.of_on(owner, name).count());
+                let siblings = pod.owner.as_ref().map_or(0, |owner| pods.count_of_on(owner, name));
                 let score = (siblings, pods.count_on(name), cx.rng.bits());
                 if best.as_ref().is_none_or(|(least, _)| score < *least) {
                     best = Some((score, name.clone()));
@@ -227,10 +228,10 @@ impl Scheduler {
                 }
             }
         }
-        let message = refusals.message(nodes.all().len());
+        let message = refusals.message(nodes.names().len());
         let now = cx.stamp();
         cx.change(Resource::Pod, &pod.key, |pod| {
-            let condition = json!({
+            let condition = tree!({
                 "type": "PodScheduled",
                 "status": "False",
                 "lastProbeTime": null,
@@ -250,7 +251,7 @@ fn bind(cx: &mut Context, pod: &PodFacts, node: &Name) {
     let bound: Option<Stored> = cx.change(Resource::Pod, &pod.key, |pod| {
         pod["spec"]["nodeName"] = (**node).into();
         let condition =
-            json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+            tree!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
         set_condition(pod, condition);
     });
     if let Some(bound) = bound {
@@ -262,10 +263,10 @@ fn bind(cx: &mut Context, pod: &PodFacts, node: &Name) {
 }
 
 /// Puts a condition in place of the one of its type; its time stays where its status does.
-pub(crate) fn set_condition(object: &mut Value, mut condition: Value) {
+pub(crate) fn set_condition(object: &mut Tree, mut condition: Tree) {
     let status = &mut object["status"];
     if !status["conditions"].is_array() {
-        status["conditions"] = json!([]);
+        status["conditions"] = tree!([]);
     }
     let Some(list) = status["conditions"].as_array_mut() else { return };
     match list.iter_mut().find(|old| old["type"] == condition["type"]) {

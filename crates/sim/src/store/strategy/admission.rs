@@ -1,9 +1,10 @@
 //! The admission plugins that leave a trace in objects: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Context;
 use crate::store::{Resource, Status};
+use crate::tree::{Tree, tree};
 
 /// NamespaceLifecycle: nothing is created where there is no namespace, or where one ends.
 pub(in crate::store) fn admit_namespace(
@@ -34,7 +35,7 @@ pub(in crate::store) fn admit_namespace(
 }
 
 /// What admission writes into a new pod.
-pub(super) fn pod(context: &mut Context<'_>, pod: &mut Value) -> Result<(), Status> {
+pub(super) fn pod(context: &mut Context<'_>, pod: &mut Tree) -> Result<(), Status> {
     service_account(context, pod)?;
     let mirror = pod["metadata"]["annotations"].get("kubernetes.io/config.mirror").is_some();
     let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -46,7 +47,7 @@ pub(super) fn pod(context: &mut Context<'_>, pod: &mut Value) -> Result<(), Stat
     Ok(())
 }
 
-fn priority(spec: &mut Value, pod: &str) -> Result<(), Status> {
+fn priority(spec: &mut Tree, pod: &str) -> Result<(), Status> {
     let class = spec["priorityClassName"].as_str().unwrap_or_default().to_owned();
     let value = match class.as_str() {
         "" => 0,
@@ -62,9 +63,9 @@ fn priority(spec: &mut Value, pod: &str) -> Result<(), Status> {
     Ok(())
 }
 
-fn tolerations(spec: &mut Value) {
+fn tolerations(spec: &mut Tree) {
     if !spec["tolerations"].is_array() {
-        spec["tolerations"] = json!([]);
+        spec["tolerations"] = tree!([]);
     }
     let Some(list) = spec["tolerations"].as_array_mut() else { return };
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
@@ -73,13 +74,13 @@ fn tolerations(spec: &mut Value) {
             keyed && (t["effect"] == "NoExecute" || t["effect"].as_str().unwrap_or_default().is_empty())
         });
         if !tolerated {
-            list.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
+            list.push(tree!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
         }
     }
 }
 
 /// The pod's account must be there; its token is mounted into every container.
-fn service_account(context: &mut Context<'_>, pod: &mut Value) -> Result<(), Status> {
+fn service_account(context: &mut Context<'_>, pod: &mut Tree) -> Result<(), Status> {
     if pod["metadata"]["annotations"].get("kubernetes.io/config.mirror").is_some() {
         return Ok(());
     }
@@ -98,7 +99,7 @@ fn service_account(context: &mut Context<'_>, pod: &mut Value) -> Result<(), Sta
     };
     let mounted = pod["spec"]["automountServiceAccountToken"]
         .as_bool()
-        .or_else(|| found.value()["automountServiceAccountToken"].as_bool())
+        .or_else(|| found.tree()["automountServiceAccountToken"].as_bool())
         .unwrap_or(true);
     if mounted {
         let volume = format!("kube-api-access-{}", context.state.ids.suffix());
@@ -107,17 +108,17 @@ fn service_account(context: &mut Context<'_>, pod: &mut Value) -> Result<(), Sta
     Ok(())
 }
 
-fn mount_token(spec: &mut Value, volume: &str) {
+fn mount_token(spec: &mut Tree, volume: &str) {
     const PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
     let mut used = false;
     for list in ["initContainers", "containers"] {
-        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+        for container in spec.get_mut(list).and_then(Tree::as_array_mut).into_iter().flatten() {
             if !container["volumeMounts"].is_array() {
-                container["volumeMounts"] = json!([]);
+                container["volumeMounts"] = tree!([]);
             }
             let Some(mounts) = container["volumeMounts"].as_array_mut() else { continue };
             if !mounts.iter().any(|m| m["mountPath"] == PATH) {
-                mounts.push(json!({"name": volume, "readOnly": true, "mountPath": PATH}));
+                mounts.push(tree!({"name": volume, "readOnly": true, "mountPath": PATH}));
                 used = true;
             }
         }
@@ -126,10 +127,10 @@ fn mount_token(spec: &mut Value, volume: &str) {
         return;
     }
     if !spec["volumes"].is_array() {
-        spec["volumes"] = json!([]);
+        spec["volumes"] = tree!([]);
     }
     if let Some(volumes) = spec["volumes"].as_array_mut() {
-        volumes.push(json!({
+        volumes.push(tree!({
             "name": volume,
             "projected": {
                 "sources": [

@@ -1,16 +1,15 @@
 //! Validation of specifications: what users of `kubectl` meet.
 
-use serde_json::Value;
-
 use super::service;
 use crate::store::names;
 use crate::store::{Cause, Resource};
+use crate::tree::{Fields, List, Tree, tree};
 
 /// 1 MiB in a ConfigMap or Secret.
 const MAX_DATA: usize = 1024 * 1024;
 
 /// Faults of an object beside its metadata.
-pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+pub(super) fn validate(resource: Resource, object: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     match resource {
         Resource::Pod => pod(object, old),
         Resource::Deployment | Resource::ReplicaSet | Resource::DaemonSet => workload(resource, object, old),
@@ -22,7 +21,7 @@ pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) 
     }
 }
 
-fn immutable(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+fn immutable(resource: Resource, object: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     let mut causes = Vec::new();
     let size = ["data", "binaryData"].iter().flat_map(|part| object[*part].as_object().into_iter().flatten());
     // Secrets' values are counted as they are, not as they are written.
@@ -60,7 +59,7 @@ fn immutable(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cau
     causes
 }
 
-fn node(object: &Value, old: Option<&Value>) -> Vec<Cause> {
+fn node(object: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     let Some(old) = old else { return Vec::new() };
     let before = &old["spec"]["podCIDRs"];
     let after = &object["spec"]["podCIDRs"];
@@ -71,7 +70,7 @@ fn node(object: &Value, old: Option<&Value>) -> Vec<Cause> {
     Vec::new()
 }
 
-fn workload(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+fn workload(resource: Resource, object: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     let mut causes = Vec::new();
     let spec = &object["spec"];
     if resource != Resource::DaemonSet
@@ -81,8 +80,8 @@ fn workload(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Caus
         causes.push(Cause::invalid("spec.replicas", &replicas.into(), detail));
     }
     let selector = &spec["selector"];
-    let terms = selector["matchLabels"].as_object().map_or(0, serde_json::Map::len)
-        + selector["matchExpressions"].as_array().map_or(0, Vec::len);
+    let terms = selector["matchLabels"].as_object().map_or(0, Fields::len)
+        + selector["matchExpressions"].as_array().map_or(0, |list| list.len());
     if selector.is_null() {
         causes.push(Cause::required("spec.selector", ""));
     } else if terms == 0 {
@@ -100,7 +99,7 @@ fn workload(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Caus
             .as_object()
             .is_none_or(|wanted| wanted.iter().all(|(k, v)| labels.get(k) == Some(v)));
     if !fits {
-        let labels = if labels.is_null() { serde_json::json!({}) } else { labels.clone() };
+        let labels = if labels.is_null() { tree!({}) } else { labels.clone() };
         let detail = "`selector` does not match template `labels`";
         causes.push(Cause::invalid("spec.template.metadata.labels", &labels, detail));
     }
@@ -121,15 +120,15 @@ fn workload(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Caus
     causes
 }
 
-fn pod(object: &Value, old: Option<&Value>) -> Vec<Cause> {
+fn pod(object: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     let mut causes = Vec::new();
     pod_spec(&object["spec"], "spec", &mut causes);
     let Some(old) = old else { return causes };
     // Everything else of a pod's specification stands from its creation on.
-    let comparable = |pod: &Value| {
+    let comparable = |pod: &Tree| {
         let mut spec = pod["spec"].clone();
         for list in ["containers", "initContainers"] {
-            for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            for container in spec.get_mut(list).and_then(Tree::as_array_mut).into_iter().flatten() {
                 if let Some(map) = container.as_object_mut() {
                     map.remove("image");
                     // It follows the image's tag only when the pod is new.
@@ -151,8 +150,8 @@ fn pod(object: &Value, old: Option<&Value>) -> Vec<Cause> {
     causes
 }
 
-fn pod_spec(spec: &Value, at: &str, causes: &mut Vec<Cause>) {
-    let containers = spec["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+fn pod_spec(spec: &Tree, at: &str, causes: &mut Vec<Cause>) {
+    let containers = spec["containers"].as_array().map(List::as_slice).unwrap_or_default();
     if containers.is_empty() {
         causes.push(Cause::required(format!("{at}.containers"), ""));
     }

@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
 
 use super::{apps, core, pod, service};
 use crate::store::Resource;
+use crate::tree::{Fields, Tree, tree};
 
 /// Fills in what is not given.
-pub(super) fn apply(resource: Resource, object: &mut Value) {
+pub(super) fn apply(resource: Resource, object: &mut Tree) {
     match resource {
         Resource::Namespace => core::namespace(object),
         Resource::Node => core::node(object),
@@ -26,7 +26,7 @@ pub(super) fn apply(resource: Resource, object: &mut Value) {
             set(
                 object,
                 "/status",
-                || json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}),
+                || tree!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}),
             );
         }
         Resource::CiliumNode | Resource::CiliumEndpoint | Resource::CiliumIdentity | Resource::CiliumPodIPPool => {}
@@ -35,24 +35,24 @@ pub(super) fn apply(resource: Resource, object: &mut Value) {
 }
 
 /// Times of conditions that are written even when they are not known.
-pub(super) fn condition_times(object: &mut Value, keys: &[&str]) {
-    let list = object.get_mut("status").and_then(|s| s.get_mut("conditions")).and_then(Value::as_array_mut);
-    for condition in list.into_iter().flatten().filter_map(Value::as_object_mut) {
+pub(super) fn condition_times(object: &mut Tree, keys: &[&str]) {
+    let list = object.get_mut("status").and_then(|s| s.get_mut("conditions")).and_then(Tree::as_array_mut);
+    for condition in list.into_iter().flatten().filter_map(Tree::as_object_mut) {
         for key in keys {
-            condition.entry(*key).or_insert(Value::Null);
+            condition.entry(key).or_insert(Tree::Null);
         }
     }
 }
 
 /// Sets what is absent (or null) at a pointer whose parents are objects or absent.
-pub(super) fn set(object: &mut Value, pointer: &str, value: impl FnOnce() -> Value) {
+pub(super) fn set(object: &mut Tree, pointer: &str, value: impl FnOnce() -> Tree) {
     let mut at = object;
     for key in pointer.split('/').skip(1) {
         if at.is_null() {
-            *at = Value::Object(Map::new());
+            *at = Tree::Object(Fields::new());
         }
         let Some(map) = at.as_object_mut() else { return };
-        at = map.entry(key).or_insert(Value::Null);
+        at = map.entry(key).or_insert(Tree::Null);
     }
     if at.is_null() {
         *at = value();
@@ -60,20 +60,20 @@ pub(super) fn set(object: &mut Value, pointer: &str, value: impl FnOnce() -> Val
 }
 
 /// As [`set`], but only where the pointer's parent is there.
-pub(super) fn set_within(parent: Option<&mut Value>, key: &str, value: impl FnOnce() -> Value) {
-    if let Some(map) = parent.and_then(Value::as_object_mut) {
-        let slot = map.entry(key).or_insert(Value::Null);
+pub(super) fn set_within(parent: Option<&mut Tree>, key: &str, value: impl FnOnce() -> Tree) {
+    if let Some(map) = parent.and_then(Tree::as_object_mut) {
+        let slot = map.entry(key).or_insert(Tree::Null);
         if slot.is_null() {
             *slot = value();
         }
     }
 }
 
-fn secret(secret: &mut Value) {
+fn secret(secret: &mut Tree) {
     set(secret, "/type", || "Opaque".into());
     let Some(map) = secret.as_object_mut() else { return };
-    let Some(Value::Object(plain)) = map.remove("stringData") else { return };
-    let data = map.entry("data").or_insert_with(|| json!({}));
+    let Some(Tree::Object(plain)) = map.remove("stringData") else { return };
+    let data = map.entry("data").or_insert_with(|| tree!({}));
     for (key, value) in plain {
         if let (Some(data), Some(text)) = (data.as_object_mut(), value.as_str()) {
             data.insert(key, STANDARD.encode(text).into());
@@ -81,7 +81,7 @@ fn secret(secret: &mut Value) {
     }
 }
 
-fn endpoints(endpoints: &mut Value) {
+fn endpoints(endpoints: &mut Tree) {
     for subset in endpoints["subsets"].as_array_mut().into_iter().flatten() {
         for port in subset["ports"].as_array_mut().into_iter().flatten() {
             set(port, "/protocol", || "TCP".into());
@@ -89,7 +89,7 @@ fn endpoints(endpoints: &mut Value) {
     }
 }
 
-fn endpoint_slice(slice: &mut Value) {
+fn endpoint_slice(slice: &mut Tree) {
     for port in slice["ports"].as_array_mut().into_iter().flatten() {
         set(port, "/protocol", || "TCP".into());
         set(port, "/name", || "".into());

@@ -1,12 +1,11 @@
 //! Validation of `metadata`, as `ValidateObjectMeta` and its kin do it.
 
-use serde_json::Value;
-
 use crate::store::names;
 use crate::store::{Cause, Resource};
+use crate::tree::Tree;
 
 /// Faults of an object's metadata.
-pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+pub(super) fn validate(resource: Resource, object: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     let metadata = &object["metadata"];
     let mut causes = Vec::new();
     if old.is_none() {
@@ -19,7 +18,7 @@ pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) 
     causes
 }
 
-fn name(resource: Resource, metadata: &Value, causes: &mut Vec<Cause>) {
+fn name(resource: Resource, metadata: &Tree, causes: &mut Vec<Cause>) {
     let name = metadata["name"].as_str().unwrap_or_default();
     if name.is_empty() {
         causes.push(Cause::required("metadata.name", "name or generateName is required"));
@@ -35,7 +34,7 @@ fn name(resource: Resource, metadata: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-fn keyed(metadata: &Value, part: &str, causes: &mut Vec<Cause>, values: bool) {
+fn keyed(metadata: &Tree, part: &str, causes: &mut Vec<Cause>, values: bool) {
     let field = format!("metadata.{part}");
     for (key, value) in metadata[part].as_object().into_iter().flatten() {
         // Annotations' keys are compared in lower case.
@@ -49,7 +48,7 @@ fn keyed(metadata: &Value, part: &str, causes: &mut Vec<Cause>, values: bool) {
     }
 }
 
-fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
+fn owners(metadata: &Tree, causes: &mut Vec<Cause>) {
     let mut controllers: Vec<String> = Vec::new();
     for owner in metadata["ownerReferences"].as_array().into_iter().flatten() {
         let empty = |key: &str| owner[key].as_str().unwrap_or_default().is_empty();
@@ -77,9 +76,9 @@ fn owners(metadata: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-fn finalizers(metadata: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
-    let list = |v: &Value| -> Vec<String> {
-        v["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+fn finalizers(metadata: &Tree, old: Option<&Tree>, causes: &mut Vec<Cause>) {
+    let list = |v: &Tree| -> Vec<String> {
+        v["finalizers"].as_array().into_iter().flatten().filter_map(Tree::as_str).map(str::to_owned).collect()
     };
     let now = list(metadata);
     for (at, finalizer) in now.iter().enumerate() {

@@ -16,6 +16,7 @@ use super::ops::Part;
 use super::state::State;
 use super::{Cause, Resource, Status, StoreConfig};
 
+use crate::tree::Tree;
 pub(super) use admission::admit_namespace;
 
 /// `kubernetes.io/description` of `kube-root-ca.crt`.
@@ -32,7 +33,7 @@ pub(super) struct Context<'a> {
 pub(super) fn prepare_create(
     context: &mut Context<'_>,
     resource: Resource,
-    object: &mut Value,
+    object: &mut Tree,
     part: Part,
 ) -> Result<(), Status> {
     if part != Part::Whole
@@ -58,14 +59,14 @@ pub(super) fn prepare_create(
 pub(super) fn prepare_update(
     context: &mut Context<'_>,
     resource: Resource,
-    object: &mut Value,
-    old: &Value,
+    object: &mut Tree,
+    old: &Tree,
     part: Part,
 ) -> Result<(), Status> {
     if part == Part::Whole {
         return Ok(());
     }
-    keep(resource, object, old, part);
+    keep_part(resource, object, old, part);
     defaults::apply(resource, object);
     if resource == Resource::Service && part == Part::Main {
         service::allocate(context, object, Some(old))?;
@@ -80,11 +81,19 @@ pub(super) fn prepare_update(
 
 /// Fills in what is not given, as every write through the API does.
 pub(crate) fn defaults(resource: Resource, object: &mut Value) {
-    defaults::apply(resource, object);
+    let mut tree = Tree::from(std::mem::take(object));
+    defaults::apply(resource, &mut tree);
+    *object = tree.into();
 }
 
 /// Puts back what a write of this part does not change.
 pub(crate) fn keep(resource: Resource, object: &mut Value, old: &Value, part: Part) {
+    let mut tree = Tree::from(std::mem::take(object));
+    keep_part(resource, &mut tree, &Tree::from(old.clone()), part);
+    *object = tree.into();
+}
+
+fn keep_part(resource: Resource, object: &mut Tree, old: &Tree, part: Part) {
     let info = resource.info();
     match part {
         Part::Whole => {}
@@ -116,32 +125,31 @@ pub(crate) fn keep(resource: Resource, object: &mut Value, old: &Value, part: Pa
     }
 }
 
-fn keep_field(object: &mut Value, old: &Value, key: &str) {
+fn keep_field(object: &mut Tree, old: &Tree, key: &str) {
     if let Some(map) = object.as_object_mut() {
         match old.get(key) {
-            Some(value) => map.insert(key.to_owned(), value.clone()),
+            Some(value) => map.insert(key, value.clone()),
             None => map.remove(key),
         };
     }
 }
 
 /// Every fault of an object; `old` on an update.
-pub(super) fn validate(resource: Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+pub(super) fn validate(resource: Resource, object: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     let mut causes = metadata::validate(resource, object, old);
     causes.extend(checks::validate(resource, object, old));
     causes
 }
 
 /// Whether `metadata.generation` moves on.
-pub(super) fn spec_changed(resource: Resource, old: &Value, new: &Value) -> bool {
+pub(super) fn spec_changed(resource: Resource, old: &Tree, new: &Tree) -> bool {
     if !resource.info().custom {
         return old.get("spec") != new.get("spec");
     }
     let status = resource.info().status;
-    let part = |v: &Value| -> Vec<(String, Value)> {
-        let map = v.as_object().into_iter().flatten();
-        let counted = map.filter(|(k, _)| *k != "metadata" && !(status && *k == "status"));
-        counted.map(|(k, v)| (k.clone(), v.clone())).collect()
+    let counted = |tree: &Tree| {
+        let fields = tree.as_object().cloned().unwrap_or_default().into_iter();
+        fields.filter(move |(key, _)| key != "metadata" && !(status && key == "status"))
     };
-    part(old) != part(new)
+    counted(old).ne(counted(new))
 }

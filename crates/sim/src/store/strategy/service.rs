@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde_json::{Value, json};
 
 use super::Context;
 use super::defaults::set;
 use crate::store::{Cause, Resource, Status};
+use crate::tree::{List, Tree, tree};
 
-pub(super) fn defaults(service: &mut Value) {
+pub(super) fn defaults(service: &mut Tree) {
     set(service, "/spec/type", || "ClusterIP".into());
     set(service, "/spec/sessionAffinity", || "None".into());
     if service["spec"]["sessionAffinity"] == "ClientIP" {
@@ -25,18 +25,18 @@ pub(super) fn defaults(service: &mut Value) {
     if service["spec"]["type"] == "LoadBalancer" {
         set(service, "/spec/allocateLoadBalancerNodePorts", || true.into());
     }
-    for port in service["spec"].get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+    for port in service["spec"].get_mut("ports").and_then(Tree::as_array_mut).into_iter().flatten() {
         set(port, "/protocol", || "TCP".into());
         let number = port["port"].clone();
         if port["targetPort"].is_null() || port["targetPort"] == 0 || port["targetPort"] == "" {
             port["targetPort"] = number;
         }
     }
-    set(service, "/status/loadBalancer", || json!({}));
+    set(service, "/status/loadBalancer", || tree!({}));
 }
 
 /// Gives a service its addresses, families and node ports; an update keeps what the old one had.
-pub(super) fn allocate(context: &mut Context<'_>, service: &mut Value, old: Option<&Value>) -> Result<(), Status> {
+pub(super) fn allocate(context: &mut Context<'_>, service: &mut Tree, old: Option<&Tree>) -> Result<(), Status> {
     if service["spec"]["type"] == "ExternalName" {
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub(super) fn allocate(context: &mut Context<'_>, service: &mut Value, old: Opti
         }
     }
     if let Some(given) = service["spec"]["clusterIP"].as_str().filter(|ip| !ip.is_empty()).map(str::to_owned) {
-        set(service, "/spec/clusterIPs", || json!([given]));
+        set(service, "/spec/clusterIPs", || tree!([given]));
     }
     let headless = service["spec"]["clusterIP"] == "None";
     // Without addresses and without a selector a service may have endpoints of any family.
@@ -61,7 +61,7 @@ pub(super) fn allocate(context: &mut Context<'_>, service: &mut Value, old: Opti
     let ranges = context.config.service_subnets.clone();
     let wanted = if policy == "SingleStack" { 1 } else { ranges.len() };
     let families: Vec<&str> = match service["spec"]["ipFamilies"].as_array() {
-        Some(list) if !list.is_empty() => list.iter().filter_map(Value::as_str).map(family_name).collect(),
+        Some(list) if !list.is_empty() => list.iter().filter_map(Tree::as_str).map(family_name).collect(),
         _ if any && policy != "SingleStack" => {
             let first = ranges.first().map_or("IPv4", |r| family(r.addr()));
             vec![first, if first == "IPv4" { "IPv6" } else { "IPv4" }]
@@ -73,7 +73,7 @@ pub(super) fn allocate(context: &mut Context<'_>, service: &mut Value, old: Opti
         for wanted in families.iter().skip(ips.len()) {
             let range = ranges.iter().find(|r| family(r.addr()) == *wanted);
             let ip = range.and_then(|r| free_address(context, r)).ok_or_else(|| full(service))?;
-            ips.push(ip.to_string().into());
+            ips.push(ip.to_string());
         }
         if let Some(first) = ips.first() {
             service["spec"]["clusterIP"] = first.clone();
@@ -86,7 +86,7 @@ pub(super) fn allocate(context: &mut Context<'_>, service: &mut Value, old: Opti
     Ok(())
 }
 
-fn full(service: &Value) -> Status {
+fn full(service: &Tree) -> Status {
     let name = service["metadata"]["name"].as_str().unwrap_or_default();
     Status::internal(format!("failed to allocate a serviceIP for {name}: range is full"))
 }
@@ -100,9 +100,9 @@ fn family_name(text: &str) -> &'static str {
 }
 
 fn addresses(context: &Context<'_>) -> Vec<String> {
-    let services = context.state.table(Resource::Service).values();
+    let services = context.state.table(Resource::Service).all();
     services
-        .flat_map(|s| s.value()["spec"]["clusterIPs"].as_array().cloned().unwrap_or_default())
+        .flat_map(|s| s.tree()["spec"]["clusterIPs"].as_array().cloned().unwrap_or_default())
         .filter_map(|ip| ip.as_str().map(str::to_owned))
         .collect()
 }
@@ -122,18 +122,18 @@ fn free_address(context: &mut Context<'_>, range: &IpNet) -> Option<IpAddr> {
     })
 }
 
-fn node_ports(context: &mut Context<'_>, service: &mut Value) {
+fn node_ports(context: &mut Context<'_>, service: &mut Tree) {
     if !matches!(service["spec"]["type"].as_str(), Some("NodePort" | "LoadBalancer")) {
         return;
     }
-    for port in service["spec"].get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+    for port in service["spec"].get_mut("ports").and_then(Tree::as_array_mut).into_iter().flatten() {
         let number = 30000 + context.state.ids.bits() % 2768;
         set(port, "/nodePort", || number.into());
     }
 }
 
 /// Faults of a service.
-pub(super) fn validate(service: &Value, old: Option<&Value>) -> Vec<Cause> {
+pub(super) fn validate(service: &Tree, old: Option<&Tree>) -> Vec<Cause> {
     let mut causes = Vec::new();
     let spec = &service["spec"];
     let kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
@@ -141,7 +141,7 @@ pub(super) fn validate(service: &Value, old: Option<&Value>) -> Vec<Cause> {
         causes.push(Cause::unsupported("spec.type", &spec["type"], &kinds));
     }
     let headless = spec["clusterIP"] == "None";
-    let ports = spec["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ports = spec["ports"].as_array().map(List::as_slice).unwrap_or_default();
     if ports.is_empty() && !headless && spec["type"] != "ExternalName" {
         causes.push(Cause::required("spec.ports", ""));
     }

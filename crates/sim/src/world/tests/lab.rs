@@ -232,7 +232,7 @@ impl Lab {
         for pod in &old {
             self.store.delete(Resource::Pod, &pod.meta.namespace, &pod.meta.name, &DeleteOptions::default()).unwrap();
         }
-        let uids: Vec<Box<str>> = old.iter().map(|pod| pod.meta.uid.clone()).collect();
+        let uids: Vec<ecow::EcoString> = old.iter().map(|pod| pod.meta.uid.clone()).collect();
         self.until("successors are ready", 120, |lab| {
             lab.ready(label, value, uids.len())
                 && lab.pods(label, value).iter().all(|pod| !uids.contains(&pod.meta.uid))
@@ -251,7 +251,7 @@ impl Lab {
     }
 
     pub(crate) async fn workload_rolled(&self, name: &str, replicas: usize) {
-        let old: Vec<Box<str>> = self.pods("app", name).iter().map(|pod| pod.meta.uid.clone()).collect();
+        let old: Vec<ecow::EcoString> = self.pods("app", name).iter().map(|pod| pod.meta.uid.clone()).collect();
         self.rollout(Resource::Deployment, name, name);
         self.until("the workload has rolled", 60, |lab| {
             lab.ready("app", name, replicas) && lab.pods("app", name).iter().all(|pod| !old.contains(&pod.meta.uid))
