@@ -17,8 +17,8 @@ pub(super) fn evaluate(
         .iter()
         .map(|node| {
             let pod = pods.get(node);
-            let facts = context.world.agent_on(node);
-            let ipam = facts.as_ref().map(|f| f.ipam.as_str());
+            let facts = pod.and_then(|pod| context.world.agents.get(&pod.incarnation()));
+            let ipam = facts.map(|facts| facts.ipam.as_str());
             let ready = pod.is_some_and(|p| p.ready);
             // Between two restarts the container runs for a while: a pod that restarted since the start counts too.
             let restarts_then =

@@ -225,15 +225,27 @@ impl World {
         pods
     }
 
+    /// The agent's pod on one node, as in [`World::agent_pods`].
+    fn agent_pod(&self, node: &str) -> Option<&Arc<PodFacts>> {
+        let selector = cilium::components::AGENT.selector;
+        // Which node it is on tells most pods apart: it is looked at first.
+        self.namespace(cilium::components::NAMESPACE)
+            .filter(|pod| pod.node.as_deref() == Some(node) && pod.is_live())
+            .filter(|pod| selector.iter().all(|(key, value)| pod.labels.get(*key).is_some_and(|v| v == value)))
+            .fold(None, |found: Option<&Arc<PodFacts>>, pod| match found {
+                Some(other) if other.created > pod.created => found,
+                _ => Some(pod),
+            })
+    }
+
     /// What the agent that runs on a node now said of itself.
     pub(crate) fn agent_on(&self, node: &str) -> Option<Arc<AgentFacts>> {
-        self.agents.get(&self.agent_pods().get(node)?.incarnation()).cloned()
+        self.agents.get(&self.agent_pod(node)?.incarnation()).cloned()
     }
 
     /// Why it is not known what the agent on a node runs.
     pub(crate) fn silence_on(&self, node: &str) -> String {
-        let pods = self.agent_pods();
-        let Some(pod) = pods.get(node) else { return format!("there is no agent on {node}") };
+        let Some(pod) = self.agent_pod(node) else { return format!("there is no agent on {node}") };
         match self.silent.get(&pod.incarnation()) {
             Some(silence) => format!("{} does not answer: {}", pod.name, silence.cause),
             None => format!("{} on {node} has not answered yet", pod.name),
