@@ -21,6 +21,9 @@ pub(crate) const MOST_NODES: usize = 200;
 /// they have become ready (pkg/endpointcleanup).
 pub(crate) const QUIET: Duration = Duration::from_secs(10);
 
+/// How long an operator has had its lease before a state counts: its first write came up to 12 s after it.
+pub(crate) const LEADS: Duration = Duration::from_secs(15);
+
 /// How long nothing may have changed where something waits that may wait for ever (an agent without a podCIDR): longer than any part of
 /// Cilium takes from one change of its pod to the next on its way to being ready, and than an operator needs for a lease that was not given
 /// back (15 s).
@@ -209,8 +212,9 @@ impl Moment<'_> {
             Some(why) => (why, STILL),
             None => ("something changed a moment ago".to_owned(), QUIET),
         };
-        let last = kinds().iter().filter_map(|kind| self.last_change(kind)).max()?;
-        (now.saturating_duration_since(last) < quiet).then(|| (why, Some(last + quiet)))
+        let of = |kind: &KindName| if *kind == lease_kind() { quiet.max(LEADS) } else { quiet };
+        let rest = kinds().iter().filter_map(|kind| Some(self.last_change(kind)? + of(kind))).max()?;
+        (now < rest).then_some((why, Some(rest)))
     }
 
     /// What is not known, or sure to change by itself.

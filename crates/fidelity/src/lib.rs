@@ -19,7 +19,7 @@
 //! - how often a part of Cilium that crash-loops has been restarted so far, and whether it runs at this moment. That it does so is a fact;
 //! - how often a pod of Cilium's was restarted since it lost its network: its probes fail, so that is a matter of time. That it
 //!   lost it is a fact;
-//! - whether the probe of CoreDNS or Hubble Relay falls into a short interruption.
+//! - whether the probe of a part of the system falls into a short interruption.
 //!
 //! A state counts only if the cluster had settled: what is seen between two states depends on how fast a machine is. What came and
 //! went until then (an error that was written and erased) is in each object's history, which is a fact.

@@ -9,7 +9,7 @@ use scenario::Scenario;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Marks, Moment, QUIET, STILL};
+use super::{LEADS, Marks, Moment, QUIET, STILL};
 use crate::observe::{History, KindName, ObjectChange, Observation};
 use crate::support::objects::{self, NODES, Pod};
 use crate::world::{AgentFacts, World};
@@ -92,7 +92,7 @@ impl Scene {
 
     fn unsettled(&self) -> Option<String> {
         let roles = self.world.roles();
-        self.moment(&roles).unsettled(Instant::now() + QUIET).map(|(why, _)| why)
+        self.moment(&roles).unsettled(Instant::now() + LEADS).map(|(why, _)| why)
     }
 }
 
@@ -241,7 +241,7 @@ async fn what_hangs_or_crash_loops_is_settled_once_all_else_is_still() {
 async fn a_heartbeat_is_no_change_and_a_change_is() {
     let mut scene = Scene::full();
     let roles = scene.world.roles();
-    tokio::time::advance(QUIET).await;
+    tokio::time::advance(LEADS).await;
     let mut node = objects::node(NODES[1]);
     node["status"]["conditions"][0]["lastHeartbeatTime"] = json!("now");
     scene.put(node);

@@ -110,8 +110,10 @@ fn pod_line(blocks: &Blocks, state: &State, pod: &PodState, before: Option<&PodS
     if pod.owner == Owner::System && !pod.host_network && pod.endpoint.is_none() {
         return format!("{address}{endpoint}");
     }
-    // A probe every 10 s sees a short interruption (the agents' restart, to Hubble Relay) or does not: what it came to is a fact.
-    let seen = if pod.owner == Owner::System && !pod.host_network {
+    // A probe every 10 s sees a short interruption (the agents' restart, to Hubble Relay; a busy machine, to an agent) or does not: what it
+    // came to is a fact.
+    let ran_on = || pod.seen.iter().all(|one| one.restarts == pod.restarts && !one.crashing);
+    let seen = if pod.owner == Owner::System && (!pod.host_network || ran_on()) {
         &pod.seen[pod.seen.len().saturating_sub(1)..]
     } else {
         &pod.seen
