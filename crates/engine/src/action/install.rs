@@ -124,8 +124,8 @@ pub(super) async fn agents_ready(session: &mut Session, deadline: Instant) -> Re
                     let state = pod.waiting.as_ref().unwrap_or(&pod.phase);
                     return Level::not_yet(format!("{} on {name}: {state}, not ready", pod.name));
                 }
-                if world.agent_on(name).is_none() {
-                    return Level::not_yet(world.silence_on(name));
+                if !world.agents.contains_key(&pod.incarnation()) {
+                    return Level::not_yet(world.silence_of(name, pod));
                 }
             }
             Level::Done(())

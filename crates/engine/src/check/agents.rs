@@ -43,7 +43,7 @@ pub(super) fn evaluate(
                 None => "no agent pod".to_owned(),
                 Some(pod) => format!(
                     "ipam {}, {}{}{}",
-                    ipam.map_or_else(|| format!("unknown ({})", context.world.silence_on(node)), str::to_owned),
+                    ipam.map_or_else(|| format!("unknown ({})", context.world.silence_of(node, pod)), str::to_owned),
                     if ready { "ready" } else { "not ready" },
                     if pod.restarts > 0 { format!(", {} restarts", pod.restarts) } else { String::new() },
                     pod.waiting.as_ref().map(|w| format!(", {w}")).unwrap_or_default(),

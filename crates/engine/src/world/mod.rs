@@ -245,7 +245,11 @@ impl World {
 
     /// Why it is not known what the agent on a node runs.
     pub(crate) fn silence_on(&self, node: &str) -> String {
-        let Some(pod) = self.agent_pod(node) else { return format!("there is no agent on {node}") };
+        self.agent_pod(node).map_or_else(|| format!("there is no agent on {node}"), |pod| self.silence_of(node, pod))
+    }
+
+    /// The same of the agent's pod on that node.
+    pub(crate) fn silence_of(&self, node: &str, pod: &PodFacts) -> String {
         match self.silent.get(&pod.incarnation()) {
             Some(silence) => format!("{} does not answer: {}", pod.name, silence.cause),
             None => format!("{} on {node} has not answered yet", pod.name),
