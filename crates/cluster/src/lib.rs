@@ -15,7 +15,7 @@ pub mod tools;
 
 pub use error::{ClusterError, Leftovers};
 pub use existing::ExistingProvider;
-pub use kind::KindProvider;
+pub use kind::{KindProvider, config as kind_config};
 pub use ledger::{CleanReport, Sweep, clean};
 pub use provider::{Cluster, ClusterSpec, ExecOutput, HelmAction, Progress, Provider};
 pub use settings::{DEFAULT_CHART_REPO, DEFAULT_LEDGER, ENVIRONMENT, ImageMode, Settings, SettingsError};

@@ -91,6 +91,7 @@ async fn main() {
         notice: None,
         settle: false,
         defer_xpass: false,
+        record: false,
     };
     engine::run(&[plan], &lab, &options, &emitter, &Stop::default(), events::exit::code).await;
 

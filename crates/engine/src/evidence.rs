@@ -198,18 +198,21 @@ fn agents(session: &Session) -> Vec<Item<'static>> {
 }
 
 fn write(dir: &Utf8Path, name: &str, text: &str, collected: &mut Collected) {
+    match write_private(dir, name, text) {
+        Ok(()) => collected.files.push(name.to_owned()),
+        Err(error) => collected.missing.push(format!("{name}: {error}")),
+    }
+}
+
+/// Writes a file that only its owner reads.
+pub(crate) fn write_private(dir: &Utf8Path, name: &str, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let path = dir.join(name);
     let parent = path.parent().unwrap_or(dir);
-    let written = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).and_then(|()| {
-        let mut file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
-        file.write_all(text.as_bytes())
-    });
-    match written {
-        Ok(()) => collected.files.push(name.to_owned()),
-        Err(error) => collected.missing.push(format!("{name}: {error}")),
-    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    let mut file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// Helm values without what might be secret.

@@ -17,6 +17,9 @@ mod monitor;
 mod observe;
 mod plan;
 mod probe;
+pub mod recipe;
+pub mod recording;
+mod replay;
 mod run;
 mod session;
 mod state;
@@ -29,6 +32,7 @@ mod support;
 
 pub use emit::Emitter;
 pub use plan::{Plan, PlanError, PlannedStep, plan};
+pub use replay::{Judgement, Replay, ReplayError, ReplayedStep, replay};
 pub use run::{Keep, RunOptions, run};
 pub use stop::{Stop, StopLevel};
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use cluster::{Cluster, ClusterSpec, Leftovers, Progress, Provider};
+use cluster::{Cluster, Leftovers, Progress, Provider};
 use events::{EventKind, Failure, Kept, Outcome, Phase, StepOutcome, Tally};
-use scenario::model::{Check, IpFamily};
+use scenario::model::Check;
 use tokio::time::Instant;
 
 use crate::action;
@@ -16,6 +16,7 @@ use crate::failure::{Circumstances, StepError, describe};
 use crate::known::{Known, Xpass};
 use crate::observe::{History, KindName};
 use crate::plan::Plan;
+use crate::recording::{self, What};
 use crate::session::{Level, Session, Setup};
 use crate::state::{self, Marks};
 use crate::stop::{Stop, StopLevel};
@@ -60,6 +61,8 @@ pub struct RunOptions {
     pub settle: bool,
     /// Whether a scenario that passes although a known bug should make it fail is told only, and does not fail the run.
     pub defer_xpass: bool,
+    /// Whether everything that was seen is kept, also where a scenario passes.
+    pub record: bool,
 }
 
 /// How long installing Cilium may take, image pulls included.
@@ -198,6 +201,9 @@ async fn scenario(
             (outcome, why.or_else(|| (outcome == Outcome::Interrupted).then(|| "stopped by the user".to_owned())))
         }
     };
+    if options.record || outcome != Outcome::Passed {
+        life.record();
+    }
     let kept = life.remove(outcome).await;
     emitter.emit(EventKind::ScenarioEnded { outcome, took_ms: ms(began.elapsed()), reason, kept });
     outcome
@@ -222,7 +228,8 @@ impl Life<'_> {
         let stop = self.stop.clone();
 
         let phase = PhaseTimer::start(self.emitter, Phase::Create);
-        let spec = self.spec();
+        let plan = self.plan;
+        let spec = crate::recipe::cluster(&plan.scenario, &plan.version, &self.options.run, self.dir.clone(), scale);
         let cluster = tokio::select! {
             biased;
             () = stop.at_least(StopLevel::Stop) => return Err(StepError::Interrupted),
@@ -277,6 +284,8 @@ impl Life<'_> {
             self.step = Some(index);
             let began = Instant::now();
             self.emitter.emit(EventKind::StepStarted { index });
+            session.drain()?;
+            session.recorder.note(Instant::now(), What::StepStarted { index });
             let result = tokio::select! {
                 biased;
                 () = self.stop.at_least(StopLevel::Stop) => Err(StepError::Interrupted),
@@ -287,6 +296,8 @@ impl Life<'_> {
                 } => done,
             };
             let took_ms = ms(began.elapsed());
+            let outcome = if result.is_ok() { StepOutcome::Passed } else { StepOutcome::Failed };
+            session.recorder.note(Instant::now(), What::StepEnded { index, outcome });
             match result {
                 Ok(done) => self.emitter.emit(EventKind::StepEnded {
                     index,
@@ -313,33 +324,6 @@ impl Life<'_> {
         }
         // What was to hold until the end has done so, if there was anything to look at.
         session.end_monitors(usize::MAX).await
-    }
-
-    fn spec(&self) -> ClusterSpec {
-        let scenario = &self.plan.scenario;
-        let text = |subnets: &[ipnet::IpNet]| subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let mut images = cilium::values::images_of(&action::values(scenario), &self.plan.version.to_string());
-        images.extend(scenario.workloads.values().map(|workload| workload.image.clone()));
-        let mut known = std::collections::BTreeSet::new();
-        images.retain(|image| known.insert(image.clone()));
-        ClusterSpec {
-            run: self.options.run.clone(),
-            scenario: scenario.name.clone(),
-            dir: self.dir.clone(),
-            workers: scenario.cluster.workers,
-            ip_family: match scenario.cluster.ip_family {
-                IpFamily::Ipv4 => "ipv4",
-                IpFamily::Ipv6 => "ipv6",
-                IpFamily::Dual => "dual",
-            }
-            .to_owned(),
-            pod_subnet: text(&scenario.cluster.pod_subnet),
-            service_subnet: text(&scenario.cluster.service_subnet),
-            controller_manager: scenario.cluster.controller_manager.clone(),
-            cilium: self.plan.version.to_string(),
-            images,
-            timeout_scale: self.options.timeout_scale,
-        }
     }
 
     fn setup(&self) -> Setup {
@@ -444,6 +428,21 @@ impl Life<'_> {
             });
         }
         phase.end();
+    }
+
+    /// Keeps everything that was seen, so that it can be judged again.
+    fn record(&self) {
+        let (Some(session), Some(cluster)) = (&self.session, &self.cluster) else { return };
+        let head = What::Recording {
+            format: recording::FORMAT,
+            scenario: self.plan.scenario.name.clone(),
+            cilium: self.plan.version.to_string(),
+            cluster: cluster.kind(),
+        };
+        let lines = session.recorder.lines(head, &|at| self.emitter.ms(at));
+        if let Err(error) = evidence::write_private(&self.dir, recording::FILE_NAME, &lines) {
+            self.emitter.emit(EventKind::Warning { text: format!("{}/{}: {error}", self.dir, recording::FILE_NAME) });
+        }
     }
 
     /// Removes the cluster, unless it is to stay; answers what stays.

@@ -20,6 +20,7 @@ use crate::failure::StepError;
 use crate::monitor::Monitor;
 use crate::observe::{History, KindName, Observation, Watched, describe_change, spawn, standard};
 use crate::probe::{self, Answer};
+use crate::recording::{Recorder, What};
 use crate::state::Moment;
 use crate::world::{Effect, PodFacts, Silence, World};
 
@@ -60,6 +61,7 @@ pub(crate) struct Session {
     /// The run's id.
     pub(crate) run: String,
     pub(crate) emitter: Emitter,
+    pub(crate) recorder: Recorder,
     roles: Vec<(NodeRef, String)>,
     receiver: mpsc::UnboundedReceiver<Message>,
     sender: mpsc::UnboundedSender<Message>,
@@ -122,6 +124,7 @@ impl Session {
             backup: None,
             run: setup.run,
             emitter: setup.emitter,
+            recorder: Recorder::default(),
             roles: Vec::new(),
             receiver,
             sender,
@@ -155,7 +158,27 @@ impl Session {
         if label == crate::START {
             self.roles = self.world.roles();
         }
+        self.recorder.note(Instant::now(), What::Label { name: label.to_owned() });
         self.labels.insert(label.to_owned(), Arc::new(self.world.clone()));
+    }
+
+    /// Keeps the pods that a step rolled out.
+    pub(crate) fn rolled_out(&mut self, set: PodSet, pods: Vec<Arc<PodFacts>>) {
+        let uids = pods.iter().map(|pod| pod.uid.clone()).collect();
+        self.recorder.note(Instant::now(), What::Rollout { of: set.to_string(), uids: Some(uids) });
+        self.rollouts.insert(set, Arc::new(pods));
+    }
+
+    /// Forgets the pods of a set that is no more.
+    pub(crate) fn taken_away(&mut self, set: &PodSet) {
+        self.recorder.note(Instant::now(), What::Rollout { of: set.to_string(), uids: None });
+        self.rollouts.remove(set);
+    }
+
+    /// Keeps what became of a ping.
+    pub(crate) fn pinged(&mut self, pair: Pair, ping: Ping) {
+        self.recorder.ping(Instant::now(), &pair, &ping);
+        self.pings.insert(pair, ping);
     }
 
     /// The real name of a node.
@@ -340,12 +363,15 @@ impl Session {
         let at = match message {
             Message::Observed(observation) => {
                 let at = observation.at;
+                self.recorder.observed(&observation);
                 for effect in self.world.apply(observation, &mut self.history) {
                     self.tell(at, effect);
                 }
                 at
             }
-            Message::Agent(Answer { incarnation, outcome }) => {
+            Message::Agent(answer) => {
+                self.recorder.answer(Instant::now(), &answer);
+                let Answer { incarnation, outcome } = answer;
                 match outcome {
                     Ok(facts) => {
                         self.world.silent.remove(&incarnation);

@@ -93,6 +93,7 @@ async fn run(text: &str, script: Script, keep: Keep, meanwhile: impl Fn(&Event, 
         notice: None,
         settle: false,
         defer_xpass: false,
+        record: false,
     };
     let lab = Lab::new(script);
     let stop = Stop::default();

@@ -15,6 +15,11 @@ pub(crate) fn node_names(cluster: &str, workers: u32) -> Vec<String> {
     names
 }
 
+/// The configuration of a cluster without anything that belongs to this machine: no node image, no mirror, no mounts.
+pub fn plain(spec: &ClusterSpec) -> Value {
+    render(spec, None, None, &[])
+}
+
 /// The configuration. `mirror` is the folder that nodes get as `/etc/containerd/certs.d`; `mounts` are further `extraMounts` of every
 /// node.
 pub(super) fn render(

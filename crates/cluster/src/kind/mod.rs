@@ -16,6 +16,7 @@ mod network;
 mod remove;
 
 pub(crate) use config::node_names;
+pub use config::plain as config;
 pub use create::KindProvider;
 pub(crate) use create::{private_dir, write_private};
 pub(crate) use network::orphans;

@@ -85,15 +85,15 @@ pub(super) async fn ping(session: &mut Session, checks: &[Check]) -> Result<(), 
     for (pair, answer) in session.during(round).await? {
         // Exit code 1 is ping's word for "no answer"; anything else means that it could not be tried.
         match answer {
-            Ok(output) if output.code == 0 => session.pings.insert(pair, Ping::Answered),
-            Ok(output) if output.code == 1 => session.pings.insert(pair, Ping::Unanswered),
+            Ok(output) if output.code == 0 => session.pinged(pair, Ping::Answered),
+            Ok(output) if output.code == 1 => session.pinged(pair, Ping::Unanswered),
             Ok(output) => {
                 let message =
                     format!("ping in {}/{} ended with {}: {}", pair.0, pair.1, output.code, output.stderr.trim());
                 return Err(StepError::Infrastructure { message, mismatches: Vec::new() });
             }
             // A pod that is on its way out, an API server that restarts: the next round tries again.
-            Err(error) => session.pings.insert(pair, Ping::Untried(error.to_string())),
+            Err(error) => session.pinged(pair, Ping::Untried(error.to_string())),
         };
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::observe::KindName;
 use crate::session::{Level, Session};
 
 /// All values that Cilium is installed with for a scenario.
-pub(crate) fn values(scenario: &Scenario) -> Map<String, Value> {
+pub fn values(scenario: &Scenario) -> Map<String, Value> {
     let ipam = &scenario.cilium.ipam;
     let text = |pools: &[ipnet::IpNet]| pools.iter().map(ToString::to_string).collect();
     let mut values = with_ipam(&IpamValues {

@@ -13,7 +13,7 @@ mod settle;
 mod variables;
 mod workload;
 
-pub(crate) use helm::values;
+pub use helm::values;
 pub(crate) use install::{install, ready};
 
 use scenario::model::{Action, RestartTarget, Step};

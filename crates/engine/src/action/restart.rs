@@ -102,7 +102,7 @@ async fn back(session: &mut Session, deadline: Instant, item: &Replacing) -> Res
     };
     if let Some(set) = set {
         let pods = session.world.live(&set, &session.scenario.workloads);
-        session.rollouts.insert(set, Arc::new(pods));
+        session.rolled_out(set, pods);
     }
     Ok(format!("{count} of {} {}", item.component.as_str(), if item.ready { "back" } else { "replaced" }))
 }

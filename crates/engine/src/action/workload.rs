@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scenario::model::{PodSet, Workload};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Done, object};
@@ -39,7 +39,8 @@ pub(super) async fn deploy(
         "metadata": {"name": workload.namespace, "labels": {RUN_LABEL: session.run}},
     });
     object::create(session, deadline, &KindName::new("v1", "Namespace"), None, namespace).await?;
-    let manifest = manifest(session, name, &workload)?;
+    let node = workload.node.map(|role| session.node(role)).transpose()?;
+    let manifest = crate::recipe::deployment(name, &workload, node.as_deref(), &session.run);
     object::create(session, deadline, &deployment(), Some(&workload.namespace), manifest).await?;
     rolled_out(session, deadline, name, workload.replicas as usize, ready, &[]).await
 }
@@ -67,7 +68,7 @@ pub(super) async fn delete(session: &mut Session, deadline: Instant, name: &str)
             if left.is_empty() { Level::Done(()) } else { Level::not_yet(format!("still there: {}", left.join(" "))) }
         })
         .await?;
-    session.rollouts.remove(&PodSet::Workload(name.to_owned()));
+    session.taken_away(&PodSet::Workload(name.to_owned()));
     Ok(Done::new("gone"))
 }
 
@@ -140,48 +141,6 @@ async fn rolled_out(
             format!("{ip} on {}", pod.node.as_deref().unwrap_or("no node"))
         })
         .collect();
-    session.rollouts.insert(PodSet::Workload(name.to_owned()), Arc::new(pods));
+    session.rolled_out(PodSet::Workload(name.to_owned()), pods);
     Ok(Done::new(places.join(", ")))
-}
-
-fn manifest(session: &Session, name: &str, workload: &Workload) -> Result<Value, StepError> {
-    // A shell that is the first process and waits ends at once on SIGTERM; `sleep` itself would ignore it for the whole grace period.
-    let command = workload
-        .command
-        .clone()
-        .unwrap_or_else(|| ["sh", "-c", "trap 'exit 0' TERM INT; sleep infinity & wait"].map(str::to_owned).to_vec());
-    let labels = json!({"app": name, WORKLOAD_LABEL: name, RUN_LABEL: session.run});
-    let mut pod = json!({
-        "terminationGracePeriodSeconds": 5,
-        "hostNetwork": workload.host_network,
-        "automountServiceAccountToken": false,
-        "enableServiceLinks": false,
-        "containers": [{
-            "name": name, "image": workload.image, "imagePullPolicy": "IfNotPresent", "command": command,
-        }],
-    });
-    match workload.node {
-        Some(role) => {
-            let node = session.node(role)?;
-            pod["nodeSelector"] = json!({"kubernetes.io/hostname": node});
-            pod["tolerations"] = json!([{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]);
-        }
-        None => {
-            // Spread, so that as many nodes as possible have a pod to look at.
-            pod["topologySpreadConstraints"] = json!([{
-                "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {WORKLOAD_LABEL: name}},
-            }]);
-        }
-    }
-    Ok(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": name, "namespace": workload.namespace, "labels": labels},
-        "spec": {
-            "replicas": workload.replicas,
-            "selector": {"matchLabels": {WORKLOAD_LABEL: name}},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
-    }))
 }
