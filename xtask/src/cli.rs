@@ -34,6 +34,12 @@ pub(crate) enum Command {
     Report(Report),
     /// Say what a scenario or a values file makes of each node, without a cluster.
     Predict(Predict),
+    /// Run the scenarios of known bugs: reproduced or not, version by version.
+    Regress(Regress),
+    /// Write a scenario file to fill in.
+    New(New),
+    /// Pack a scenario, and what a run saw of it, for another person; run or look at what another person packed.
+    Repro(Box<Repro>),
     /// Print the JSON schema of scenario files, or check the committed one.
     Schema(Schema),
     /// Find the first version on which a scenario's verdict changes.
@@ -138,6 +144,9 @@ pub(crate) struct E2e {
     /// Tell of scenarios that pass where a known bug should make them fail, without failing the run.
     #[arg(long)]
     pub(crate) defer_xpass: bool,
+    /// Keep everything that was seen also where a scenario passes, for `repro --from`. On kind that is always so.
+    #[arg(long)]
+    pub(crate) record: bool,
     /// Where reports and evidence go. Default: target/e2e/RUN.
     #[arg(long, value_name = "DIR")]
     pub(crate) report_dir: Option<Utf8PathBuf>,
@@ -340,6 +349,95 @@ pub(crate) struct Catalogue {
     /// Write scenarios/README.md.
     #[arg(long, conflicts_with = "check")]
     pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub(crate) struct Repro {
+    #[command(subcommand)]
+    pub(crate) what: Option<ReproWhat>,
+    /// Name of a scenario, or its file.
+    #[arg(value_name = "SCENARIO", required = true)]
+    pub(crate) scenario: Option<String>,
+    /// Cilium's version. Default: the run's, else the usual one.
+    #[arg(long, value_name = "VERSION", value_parser = versions::one)]
+    pub(crate) cilium: Option<Version>,
+    /// An earlier run, by its folder or its id: what it saw goes into the archive. Without one, nothing is run and nothing observed is in
+    /// it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) from: Option<String>,
+    /// Where the archive and the text go. Default: target/repro.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Regress {
+    /// The issue's number, cilium/cilium#NUMBER or its address. Default: every known bug.
+    #[arg(value_name = "ISSUE")]
+    pub(crate) issue: Option<String>,
+    /// Cilium's versions, separated by commas. Default: every version that scenarios are proven with.
+    #[arg(long, value_name = "VERSIONS", value_parser = versions::many)]
+    pub(crate) cilium: Vec<VersionList>,
+    /// Kind of cluster.
+    #[arg(long, value_enum, default_value_t = ClusterChoice::Auto)]
+    pub(crate) cluster: ClusterChoice,
+    /// Stretch every deadline by this factor, for slow machines.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(crate) timeout_scale: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// For a regression: the issue's number, cilium/cilium#NUMBER or its address. Nothing is looked up.
+    #[arg(long, value_name = "ISSUE")]
+    pub(crate) from_issue: String,
+    /// The scenario's name. Default: issue-NUMBER.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// What is done with an archive.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReproWhat {
+    /// Run an archive's scenario here. Nothing of the archive runs on this machine itself.
+    Run(ReproRun),
+    /// Judge an archive's recording again, without a cluster.
+    Show(ReproShow),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ReproRun {
+    /// The archive.
+    #[arg(value_name = "ARCHIVE")]
+    pub(crate) archive: Utf8PathBuf,
+    /// Kind of cluster.
+    #[arg(long, value_enum, default_value_t = ClusterChoice::Auto)]
+    pub(crate) cluster: ClusterChoice,
+    /// kubeconfig context, for --cluster existing.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Cilium's version. Default: the archive's.
+    #[arg(long, value_name = "VERSION", value_parser = versions::one)]
+    pub(crate) cilium: Option<Version>,
+    /// Stretch every deadline by this factor, for slow machines.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(crate) timeout_scale: f64,
+    /// Where reports and evidence go. Default: target/e2e/RUN.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_dir: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ReproShow {
+    /// The archive.
+    #[arg(value_name = "ARCHIVE")]
+    pub(crate) archive: Utf8PathBuf,
 }
 
 #[derive(Debug, Args)]

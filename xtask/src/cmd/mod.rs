@@ -12,8 +12,11 @@ pub(crate) mod lint;
 mod list;
 pub(crate) mod matrix;
 mod model;
+mod new;
 mod predict;
+mod regress;
 mod report;
+mod repro;
 mod schema;
 mod sim;
 mod versions;
@@ -32,6 +35,9 @@ pub(crate) fn dispatch(cli: Cli) -> Result<u8> {
         Command::Matrix(args) => matrix::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Regress(args) => regress::run(&args),
+        Command::Repro(args) => repro::run(*args),
         Command::Schema(args) => schema::run(&args),
         Command::Bisect(args) => bisect::run(&args),
         Command::Versions(args) => versions::run(&args),

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use engine::{Emitter, Keep, Plan, RunOptions, Stop};
 use events::{ClusterKind, Event};
 use report::{AtEnd, Console, Format, Look, Reporter, Surroundings, ndjson};
+use scenario::Scenario;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{E2e, KeepChoice};
@@ -20,10 +21,14 @@ use crate::{project, select, signals};
 pub(crate) fn run(args: E2e) -> Result<u8> {
     let read = select::read(&args.selection)?;
     super::lint::refuse(&read.problems)?;
+    these(args, &read.scenarios)
+}
+
+/// Runs these, wherever they come from.
+pub(crate) fn these(args: E2e, scenarios: &[Arc<Scenario>]) -> Result<u8> {
     let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
     let chosen = threads.block_on(provider::choose(&args))?;
-    let plans = read
-        .scenarios
+    let plans = scenarios
         .iter()
         .map(|scenario| {
             engine::plan(scenario, &args.cilium, chosen.kind, args.timeout_scale)
@@ -165,6 +170,8 @@ pub(crate) fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, se
         notice: simulated.then(|| sim::NOTICE.to_owned()),
         settle: args.settle,
         defer_xpass: args.defer_xpass,
+        // A real cluster's history is worth its megabytes; a simulated one can be had again.
+        record: args.record || !simulated,
     }
 }
 
