@@ -69,8 +69,9 @@ pub fn closing(result: &MatrixResult) -> String {
     let meaning = exit::meaning(code).map(|meaning| format!(", {meaning}")).unwrap_or_default();
     let shard = result.shard.map(|shard| format!(", shard {shard}")).unwrap_or_default();
     let notice = result.notice.as_deref().map(|notice| format!(" ({notice})")).unwrap_or_default();
+    let plural = if result.cells.len() == 1 { "" } else { "s" };
     format!(
-        "{} cells{shard}: {} in {}{notice}  (exit code {code}{meaning})\n",
+        "{} cell{plural}{shard}: {} in {}{notice}  (exit code {code}{meaning})\n",
         result.cells.len(),
         result.counts().text(),
         duration(result.took_ms),
