@@ -14,7 +14,8 @@ use crate::{project, select};
 const HEAD: &str = "# The catalogue
 
 One file per case: what it shows, where it comes from, and what must come of it with each version of Cilium. `seen on kind` names the versions
-whose recordings of real clusters are in `tests/fidelity`; `cargo test` compares the simulated cluster with them.
+whose recordings of real clusters are in `tests/fidelity`; `cargo test` compares the simulated cluster with them. Where a version is missing
+there, the outcome in the file is the model's, and no cluster has confirmed it yet.
 
 This file is made by `cargo xtask catalogue --write`.
 ";
