@@ -7,6 +7,8 @@
 //! [`World`] is the core: a cluster's IPAM, moved on by one [`Happening`] at a time. Whoever knows what happened in another way than by a
 //! scenario's steps, such as from the objects of a real run, feeds it directly.
 //!
+//! [`oracle`] does so: it follows a cluster and compares.
+//!
 //! Operator and agents are those of `ipam`. What real life leaves open (which of several new nodes gets which range) is decided by name.
 //! A mode that they do not cover is an error, never a guess: [`NotCovered`].
 //!
@@ -15,6 +17,7 @@
 mod agents;
 mod draw;
 mod nodes;
+pub mod oracle;
 mod plan;
 mod run;
 mod state;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipam::operator::{ByName, Change, Duty, Event, Family, Operator, OperatorConfig, Timing, duty};
+use ipam::operator::{
+    Change, Choice, Duty, Event, Family, NodeSnapshot, Operator, OperatorConfig, Order, Timing, duty,
+};
 use ipam::{IpamMode, Release};
 
 use crate::agents::Process;
@@ -21,6 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct NotCovered {
     /// Which.
     pub mode: IpamMode,
+}
+
+/// Where an order is open: these first, in this order, then the others by name.
+#[derive(Debug, Clone, Default)]
+struct Preferred(Vec<String>);
+
+impl Order for Preferred {
+    fn arrange(&mut self, _choice: Choice, names: &mut [String]) {
+        let place = |name: &String| self.0.iter().position(|known| known == name).unwrap_or(usize::MAX);
+        names.sort_by_key(place);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +55,7 @@ pub struct World {
     /// In the order in which they came: Node.spec.podCIDRs.
     nodes: Vec<(String, Vec<String>)>,
     agents: BTreeMap<String, Process>,
+    order: Preferred,
 }
 
 impl World {
@@ -56,6 +70,7 @@ impl World {
             kube,
             nodes: Vec::new(),
             agents: BTreeMap::new(),
+            order: Preferred::default(),
         }
     }
 
@@ -67,6 +82,11 @@ impl World {
     /// Replaces the data of `cilium-config`. Nothing reads it until it is started.
     pub fn configure(&mut self, config: BTreeMap<String, String>) {
         self.config = config;
+    }
+
+    /// In which order nodes are served where that is open; by name where nothing else is said.
+    pub fn prefer(&mut self, order: &[String]) {
+        self.order = Preferred(order.to_vec());
     }
 
     /// Starts the operator with `cilium-config` as it is; one that runs is stopped.
@@ -96,7 +116,7 @@ impl World {
                 Ok(operator) => {
                     self.operator = Some(OperatorProcess::Allocating(Box::new(operator)));
                     let mut names: Vec<String> = self.store.nodes().map(|node| node.name.clone()).collect();
-                    Operator::arrange_list(self.release, &mut names, &mut ByName);
+                    Operator::arrange_list(self.release, &mut names, &mut self.order);
                     for name in &names {
                         if let Some(node) = self.store.get(name).cloned() {
                             self.give(Event::Upsert { node, change: Change::Content });
@@ -118,9 +138,21 @@ impl World {
     /// A Node joins, with a range of kube-controller-manager's, or with `pod_cidrs`. Its agent starts with `cilium-config` as it is.
     pub fn add_node(&mut self, name: &str, pod_cidrs: Option<Vec<String>>) {
         let cidrs = pod_cidrs.unwrap_or_else(|| self.kube.give(name));
-        self.nodes.retain(|(other, _)| other != name);
-        self.nodes.push((name.to_owned(), cidrs));
+        self.join_node(name, cidrs);
         self.start_agent(name);
+    }
+
+    /// A Node joins with these podCIDRs, and no agent runs on it yet.
+    pub fn join_node(&mut self, name: &str, pod_cidrs: Vec<String>) {
+        self.nodes.retain(|(other, _)| other != name);
+        self.nodes.push((name.to_owned(), pod_cidrs));
+    }
+
+    /// The CiliumNodes, also those of Nodes that are not there.
+    pub fn cilium_nodes(&self) -> BTreeMap<String, CiliumNodeState> {
+        let state =
+            |node: &NodeSnapshot| CiliumNodeState { pod_cidrs: node.pod_cidrs.clone(), error: node.error.clone() };
+        self.store.nodes().map(|node| (node.name.clone(), state(node))).collect()
     }
 
     /// A Node leaves for good, and its CiliumNode with it.
@@ -182,7 +214,7 @@ impl World {
 
     fn give(&mut self, event: Event) {
         if let Some(OperatorProcess::Allocating(operator)) = &mut self.operator {
-            operator.handle_with(self.now, event, &mut ByName, &mut self.store);
+            operator.handle_with(self.now, event, &mut self.order, &mut self.store);
         }
     }
 
@@ -208,7 +240,7 @@ impl World {
             let Some(OperatorProcess::Allocating(operator)) = &mut self.operator else { break };
             let Some(at) = operator.next_timer().filter(|at| *at <= until) else { break };
             self.now = self.now.max(at);
-            operator.on_time_with(self.now, &mut ByName, &mut self.store);
+            operator.on_time_with(self.now, &mut self.order, &mut self.store);
         }
         self.now = until;
         Ok(())
