@@ -147,6 +147,9 @@ pub(crate) struct E2e {
     /// Keep everything that was seen also where a scenario passes, for `repro --from`. On kind that is always so.
     #[arg(long)]
     pub(crate) record: bool,
+    /// Let the model run beside simulated clusters too: it is compared with itself, which shows whether it is told all that happens.
+    #[arg(long, hide = true)]
+    pub(crate) model_on_sim: bool,
     /// Where reports and evidence go. Default: target/e2e/RUN.
     #[arg(long, value_name = "DIR")]
     pub(crate) report_dir: Option<Utf8PathBuf>,
@@ -170,7 +173,8 @@ pub(crate) struct Simulation {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) seeds: Option<u64>,
     /// Let something go wrong, such as errors=0.05, slow-writes=200ms, drop-watches@20s, expire-watches/30s,
-    /// agent-crash=worker@40s, operator-crash@40s, lost-leader@40s, node-loss=worker2@60s, disk-full=worker@40s, image-missing=alpine:3.22. `@`: that long after the cluster
+    /// agent-crash=worker@40s, operator-crash@40s, lost-leader@40s, node-loss=worker2@60s, disk-full=worker@40s, image-missing=alpine:3.22,
+    /// violate=INVARIANT. `@`: that long after the cluster
     /// was asked for; `/`: every so often.
     #[arg(long = "fault", value_name = "FAULT")]
     pub(crate) faults: Vec<String>,

@@ -96,6 +96,11 @@ fn known(session: &Session) -> Vec<(String, String)> {
         ("cilium-config.json".to_owned(), pretty(&json!(*session.world.config))),
         ("scenario.yaml".to_owned(), session.scenario.source.text.to_string()),
     ];
+    if let Some(broken) = session.invariants.broken() {
+        let violation = broken.violation(|at| session.emitter.ms(at));
+        let objects: Vec<&Value> = broken.finding.seen.iter().map(|seen| &*seen.value).collect();
+        files.push(("violation.json".to_owned(), pretty(&json!({"violation": violation, "objects": objects}))));
+    }
     // An expression may look at Secrets; what they hold is written nowhere.
     let open = |kind: &KindName| kind.kind != "Secret";
     for (kind, objects) in session.world.objects.iter().filter(|(kind, _)| open(kind)) {

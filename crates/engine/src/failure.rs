@@ -1,7 +1,7 @@
 //! Why a step did not pass, and what a reader is told of it.
 
 use cluster::ClusterError;
-use events::{Change, Failure, FailureClass, Mismatch};
+use events::{Change, Failure, FailureClass, Mismatch, Violation};
 
 use crate::observe::{History, KindName, Seen, Version, describe_change};
 
@@ -11,6 +11,9 @@ pub(crate) enum StepError {
     /// What is there is not what was expected, or a state was not reached in time.
     #[error("{message}")]
     Mismatch { message: String, mismatches: Vec<Mismatch> },
+    /// An invariant was violated.
+    #[error("{message}")]
+    Violated { message: String, violation: Box<Violation>, mismatches: Vec<Mismatch> },
     /// A state was not reached because of the machine beneath: an image that is not there, a node that is not ready, a watch that is down.
     #[error("{message}")]
     Infrastructure { message: String, mismatches: Vec<Mismatch> },
@@ -38,7 +41,7 @@ impl StepError {
     /// What it speaks about.
     pub(crate) fn class(&self) -> FailureClass {
         match self {
-            Self::Mismatch { .. } => FailureClass::Product,
+            Self::Mismatch { .. } | Self::Violated { .. } => FailureClass::Product,
             Self::Infrastructure { .. } | Self::Api { .. } | Self::Cluster(_) => FailureClass::Infrastructure,
             Self::Input { .. } => FailureClass::Input,
             Self::Interrupted => FailureClass::Interrupted,
@@ -57,8 +60,17 @@ impl StepError {
 
     fn mismatches(&self) -> &[Mismatch] {
         match self {
-            Self::Mismatch { mismatches, .. } | Self::Infrastructure { mismatches, .. } => mismatches,
+            Self::Mismatch { mismatches, .. }
+            | Self::Violated { mismatches, .. }
+            | Self::Infrastructure { mismatches, .. } => mismatches,
             _ => &[],
+        }
+    }
+
+    fn violation(&self) -> Option<&Violation> {
+        match self {
+            Self::Violated { violation, .. } => Some(violation),
+            _ => None,
         }
     }
 
@@ -101,12 +113,20 @@ pub(crate) fn describe(error: &StepError, around: Circumstances<'_>) -> Failure 
             history.extend(changes.into_iter().rev().take(LAST_CHANGES));
         }
     }
+    for witness in error.violation().into_iter().flat_map(|violation| &violation.witnesses) {
+        let Some((kind, namespace, name)) = object(around.history, &witness.object) else { continue };
+        if seen.insert(witness.object.clone()) {
+            let changes = changes(around.history, &kind, namespace, name, &witness.object, around.ms);
+            history.extend(changes.into_iter().rev().take(LAST_CHANGES));
+        }
+    }
     history.sort_by(|a, b| (a.at_ms, &a.object).cmp(&(b.at_ms, &b.object)));
     Failure {
         class: error.class(),
         message: error.to_string(),
         step: around.step,
         location: around.location,
+        violation: error.violation().cloned(),
         mismatches,
         history,
         causes: error.causes(),

@@ -48,6 +48,9 @@ pub struct PlanError {
     pub message: String,
 }
 
+/// Why the model is compared with nothing on `sim`.
+const OWN_MODEL: &str = "not applicable on sim, which runs on the same model";
+
 /// Makes a plan.
 ///
 /// # Errors
@@ -81,7 +84,8 @@ pub fn plan(scenario: &Arc<Scenario>, version: &Version, kind: ClusterKind, scal
             .versions
             .as_ref()
             .filter(|range| !range.contains(version))
-            .map(|range| format!("for Cilium {range}, this is {version}"));
+            .map(|range| format!("for Cilium {range}, this is {version}"))
+            .or_else(|| (step.action == Action::Model && kind == ClusterKind::Sim).then(|| OWN_MODEL.to_owned()));
         let within = step.within.unwrap_or_else(|| step.action.default_deadline());
         steps.push(PlannedStep { title: step.title(), line: step.line, within: within.mul_f64(scale), skip });
     }

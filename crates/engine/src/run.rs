@@ -63,6 +63,8 @@ pub struct RunOptions {
     pub defer_xpass: bool,
     /// Whether everything that was seen is kept, also where a scenario passes.
     pub record: bool,
+    /// Whether the model of Cilium's IPAM runs beside each scenario. On `sim` it would be compared with itself.
+    pub model: bool,
 }
 
 /// How long installing Cilium may take, image pulls included.
@@ -255,6 +257,9 @@ impl Life<'_> {
 
         let phase = PhaseTimer::start(self.emitter, Phase::Steps);
         let outcome = self.steps().await;
+        if let Some(session) = &self.session {
+            session.tell_model();
+        }
         phase.end();
         outcome
     }
@@ -265,6 +270,7 @@ impl Life<'_> {
         session.label(crate::START);
         let mut marks = Marks::default();
         tell_state(session, None, &mut marks, self.options, self.stop).await?;
+        session.compare_model(None);
         for (index, (step, planned)) in self.plan.scenario.steps.iter().zip(&self.plan.steps).enumerate() {
             if let Some(why) = &planned.skip {
                 self.emitter.emit(EventKind::StepEnded {
@@ -321,6 +327,15 @@ impl Life<'_> {
                 session.label(name);
             }
             tell_state(session, Some(index), &mut marks, self.options, self.stop).await?;
+            session.compare_model(Some(index));
+        }
+        tokio::select! {
+            biased;
+            () = self.stop.at_least(StopLevel::Stop) => return Err(StepError::Interrupted),
+            judged = async {
+                session.end_model(self.options.timeout_scale).await?;
+                session.end_invariants().await
+            } => judged?,
         }
         // What was to hold until the end has done so, if there was anything to look at.
         session.end_monitors(usize::MAX).await
@@ -344,6 +359,7 @@ impl Life<'_> {
             values: action::values(&self.plan.scenario),
             run: self.options.run.clone(),
             emitter: self.emitter.clone(),
+            model: self.options.model,
             extra_kinds,
             expressions,
         }
@@ -402,7 +418,7 @@ impl Life<'_> {
         } else {
             next.push("cargo xtask doctor".to_owned());
         }
-        if matches!(error, StepError::Mismatch { .. }) && self.session.is_some() {
+        if error.class() == FailureClass::Product && self.session.is_some() {
             next.push(format!("less {}/history/CiliumNode.ndjson", self.dir));
         }
         next

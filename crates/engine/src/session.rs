@@ -1,5 +1,8 @@
 //! A scenario's life on one cluster: the one owner of what is known about it.
 
+mod invariants;
+mod model;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +20,8 @@ use crate::api;
 use crate::check::{Context, Pair, Ping, Programs};
 use crate::emit::Emitter;
 use crate::failure::StepError;
+use crate::invariant::Invariants;
+use crate::model::Beside;
 use crate::monitor::Monitor;
 use crate::observe::{History, KindName, Observation, Watched, describe_change, spawn, standard};
 use crate::probe::{self, Answer};
@@ -52,6 +57,10 @@ pub(crate) struct Session {
     pub(crate) programs: Programs,
     pub(crate) pings: BTreeMap<Pair, Ping>,
     pub(crate) monitors: Vec<Monitor>,
+    /// What must be so at every moment.
+    pub(crate) invariants: Invariants,
+    /// The model beside the run, where that says anything.
+    pub(crate) model: Option<Beside>,
     /// Helm values in force.
     pub(crate) values: Map<String, Value>,
     /// Names of nodes that a step took out.
@@ -107,6 +116,8 @@ impl Session {
             drop(programs.add(expression));
         }
         let tasks = watched.into_iter().map(|w| spawn(client.clone(), w, sender.clone())).collect();
+        let invariants = Invariants::new(&scenario.invariants_off, &setup.version);
+        let model = setup.model.then(|| Beside::new(&setup.version));
         let world = World { cilium_version: Some(setup.version), ..World::default() };
         Self {
             scenario,
@@ -119,6 +130,8 @@ impl Session {
             programs,
             pings: BTreeMap::new(),
             monitors: Vec::new(),
+            invariants,
+            model,
             values: setup.values,
             removed: BTreeMap::new(),
             backup: None,
@@ -203,6 +216,7 @@ impl Session {
         // Messages that had arrived by the deadline: what they say still counts.
         let mut arrived = None;
         loop {
+            self.judge_due()?;
             let (last, wake) = match look(self) {
                 Level::Final(value) => return Ok(value),
                 Level::Done(value) => match self.world.stale(kinds) {
@@ -223,7 +237,7 @@ impl Session {
                 continue;
             }
             self.say_waiting(what, &last);
-            let wake = wake.map_or(deadline, |wake| wake.min(deadline));
+            let wake = [wake, self.invariants.due()].into_iter().flatten().fold(deadline, Instant::min);
             tokio::select! {
                 biased;
                 message = self.receiver.recv() => {
@@ -364,7 +378,9 @@ impl Session {
             Message::Observed(observation) => {
                 let at = observation.at;
                 self.recorder.observed(&observation);
-                for effect in self.world.apply(observation, &mut self.history) {
+                let effects = self.world.apply(observation, &mut self.history);
+                self.judge_effects(at, &effects);
+                for effect in effects {
                     self.tell(at, effect);
                 }
                 at
@@ -374,8 +390,10 @@ impl Session {
                 let Answer { incarnation, outcome } = answer;
                 match outcome {
                     Ok(facts) => {
+                        let node = facts.node.clone();
                         self.world.silent.remove(&incarnation);
                         self.world.agents.insert(incarnation, Arc::new(facts));
+                        self.judge_agent(Instant::now(), &node);
                     }
                     Err(silence) => self.ask_again(&incarnation, silence),
                 }
@@ -402,7 +420,7 @@ impl Session {
         Ok(())
     }
 
-    /// The first violation of a check that goes on. With `ended`, of those that end with this step.
+    /// The first violation of a check that goes on, or of an invariant. With `ended`, of checks that end with this step.
     pub(crate) fn violation(&self, ended: Option<usize>) -> Result<(), StepError> {
         for monitor in &self.monitors {
             let ends = ended.is_some_and(|step| monitor.ends_with(step));
@@ -417,7 +435,7 @@ impl Session {
                 return Err(StepError::Mismatch { message, mismatches: verdict.mismatches });
             }
         }
-        Ok(())
+        self.invariant_holds()
     }
 
     fn tell(&mut self, at: Instant, effect: Effect) {
@@ -523,6 +541,8 @@ pub(crate) struct Setup {
     pub(crate) values: Map<String, Value>,
     pub(crate) run: String,
     pub(crate) emitter: Emitter,
+    /// Whether the model runs beside it.
+    pub(crate) model: bool,
     /// Kinds that CEL checks and patches name.
     pub(crate) extra_kinds: Vec<KindName>,
     /// CEL expressions.

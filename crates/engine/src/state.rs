@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::observe::{History, KindName, Seen, Version};
+use crate::observe::{cilium_node_kind, endpoint_kind, lease_kind, node_kind, pod_kind};
 use crate::world::{Key, PodFacts, World};
 
 /// Above this many nodes no states are told: each would name every pod.
@@ -29,25 +30,12 @@ pub(crate) const LEADS: Duration = Duration::from_secs(15);
 /// back (15 s).
 pub(crate) const STILL: Duration = Duration::from_secs(30);
 
-fn node_kind() -> KindName {
-    KindName::new("v1", "Node")
-}
-
-fn pod_kind() -> KindName {
-    KindName::new("v1", "Pod")
-}
-
-fn cilium_node_kind() -> KindName {
-    KindName::new("cilium.io/v2", "CiliumNode")
-}
-
-fn endpoint_kind() -> KindName {
-    KindName::new("cilium.io/v2", "CiliumEndpoint")
-}
-
-fn lease_kind() -> KindName {
-    KindName::new("coordination.k8s.io/v1", "Lease")
-}
+/// An operator that has just got its lease first wrote after up to 11 s, as seen on a real cluster.
+const OPERATOR_WRITES: Duration = Duration::from_secs(15);
+/// An agent that has its range has written its CiliumNode by then; one that waits for a range is not waited for.
+const AGENT_STARTS: Duration = Duration::from_secs(40);
+/// Cilium's own writes come up to a second after their cause (cilium/cilium: podcidr.go, trigger MinInterval 1 s).
+const IPAM_QUIET: Duration = Duration::from_secs(4);
 
 /// The kinds that a state is made from, and the lease: who has just got it has everything to do yet.
 pub(crate) fn kinds() -> [KindName; 5] {
@@ -284,6 +272,43 @@ impl Moment<'_> {
         let own = versions.iter().rev().take_while(|version| version.object.pointer("/metadata/uid") == uid);
         own.filter(|version| version.seen != Seen::Deleted)
             .any(|version| crate::world::pod_waiting(&version.object).as_deref() == Some("CrashLoopBackOff"))
+    }
+
+    /// Why what CiliumNodes say may be a state in between, with the moment at which it may be settled although nothing changes any more.
+    /// Less is asked than of the whole cluster: pods do not matter.
+    pub(crate) fn unsettled_ipam(&self, now: Instant) -> Option<(String, Option<Instant>)> {
+        let world = self.world;
+        if let Some(stale) = world.stale(&kinds()) {
+            return Some((stale, None));
+        }
+        let soon = |text: String, since: Instant, span: Duration| {
+            (now.saturating_duration_since(since) < span).then(|| (text, Some(since + span)))
+        };
+        // Without an operator nobody has to lead.
+        if world.operator_leader.is_none() && world.component(&components::OPERATOR).next().is_some() {
+            return Some(("no operator leads".to_owned(), None));
+        }
+        if let Some(since) = self.last_change(&lease_kind())
+            && let Some(early) = soon("the operator has just got its lease".to_owned(), since, OPERATOR_WRITES)
+        {
+            return Some(early);
+        }
+        let agents = world.agent_pods();
+        for name in world.nodes.keys() {
+            let role = self.role(name);
+            let Some(pod) = agents.get(name) else { return Some((format!("there is no agent on {role}"), None)) };
+            let versions = self.history.of(&pod_kind(), &pod.namespace, &pod.name);
+            let since =
+                versions.iter().rev().take_while(|v| crate::world::pod_restarts(&v.object) == pod.restarts).last();
+            if world.agent_on(name).is_none()
+                && let Some(since) = since
+                && let Some(early) = soon(format!("the agent on {role} has just started"), since.at, AGENT_STARTS)
+            {
+                return Some(early);
+            }
+        }
+        let last = [node_kind(), cilium_node_kind()].iter().filter_map(|kind| self.last_change(kind)).max()?;
+        soon("a CiliumNode changed a moment ago".to_owned(), last, IPAM_QUIET)
     }
 
     /// When an object of a kind changed last. Nodes report their health all the time, and agents count on their own pods. What a pod that

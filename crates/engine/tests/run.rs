@@ -94,6 +94,7 @@ async fn run(text: &str, script: Script, keep: Keep, meanwhile: impl Fn(&Event, 
         settle: false,
         defer_xpass: false,
         record: false,
+        model: false,
     };
     let lab = Lab::new(script);
     let stop = Stop::default();

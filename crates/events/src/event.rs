@@ -129,6 +129,11 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// What came of comparing the cluster with the model of Cilium's IPAM, at the end of a scenario.
+    Model {
+        /// See [`crate::ModelReport`].
+        report: crate::ModelReport,
+    },
     /// Something to know that does not decide the outcome.
     Warning {
         /// One sentence.

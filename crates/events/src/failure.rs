@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Violation;
+
 /// What a failure speaks about. The classes never mix: an API error is not a mismatch, and neither is a bug of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,6 +59,9 @@ pub struct Failure {
     pub step: Option<usize>,
     /// `scenarios/x.yaml:31`.
     pub location: Option<String>,
+    /// The invariant that was violated, if that is what the failure speaks about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violation: Option<Violation>,
     /// Expected and observed, per field and object.
     pub mismatches: Vec<Mismatch>,
     /// The last changes of the objects in question, oldest first.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::Invariant;
+
 /// Something that goes wrong on request. The text form is the same in scenarios (`inject: agent-crash=worker`) and on the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
@@ -27,10 +29,12 @@ pub enum Fault {
     ImageMissing(String),
     /// `disk-full=worker`: a node's disk is full: it says so and takes no more pods.
     DiskFull(String),
+    /// `violate=podcidrs-disjoint`: from now on operator and agents have the flaw that breaks this invariant.
+    Violate(Invariant),
 }
 
 /// Every form, for help texts and errors.
-pub const FAULTS: [&str; 10] = [
+pub const FAULTS: [&str; 11] = [
     "errors=0.05",
     "slow-writes=200ms",
     "drop-watches",
@@ -41,6 +45,7 @@ pub const FAULTS: [&str; 10] = [
     "node-loss=worker2",
     "image-missing=alpine:3.22",
     "disk-full=worker",
+    "violate=podcidrs-disjoint",
 ];
 
 /// A text that is no fault.
@@ -88,6 +93,11 @@ impl FromStr for Fault {
                 Some(image) if !image.is_empty() => Ok(Self::ImageMissing(image.to_owned())),
                 _ => Err(no("image-missing needs an image's name, or its beginning")),
             },
+            "violate" => value
+                .unwrap_or_default()
+                .parse()
+                .map(Self::Violate)
+                .map_err(|error: crate::NoInvariant| no(&error.to_string())),
             _ => Err(no("nothing goes by that name")),
         }
     }
@@ -106,6 +116,7 @@ impl fmt::Display for Fault {
             Self::NodeLoss(node) => write!(f, "node-loss={node}"),
             Self::ImageMissing(image) => write!(f, "image-missing={image}"),
             Self::DiskFull(node) => write!(f, "disk-full={node}"),
+            Self::Violate(invariant) => write!(f, "violate={invariant}"),
         }
     }
 }
@@ -128,6 +139,7 @@ mod tests {
             ("slow-writes=soon", "slow-writes needs a duration"),
             ("agent-crash", "agent-crash needs a node"),
             ("lost-leader=worker", "lost-leader takes no value"),
+            ("violate=peace", "there is no invariant \"peace\" (known: podcidrs-disjoint"),
             ("flood", "nothing goes by that name (known: errors=0.05"),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();

@@ -9,11 +9,15 @@ mod event;
 pub mod exit;
 mod failure;
 mod fault;
+mod invariant;
+mod model;
 mod run;
 mod state;
 
 pub use event::{Event, EventKind, FORMAT, StepPlan};
 pub use failure::{Change, Failure, FailureClass, Mismatch};
 pub use fault::{FAULTS, Fault, NoFault};
+pub use invariant::{Invariant, NoInvariant, Violation, Witness};
+pub use model::{ModelDifference, ModelReport};
 pub use run::{ClusterKind, Kept, Outcome, Phase, StepOutcome, Tally};
 pub use state::{AgentState, CiliumNodeSeen, CiliumNodeState, KubeNode, NodeState, Owner, PodSeen, PodState, State};

@@ -251,7 +251,8 @@ fn happenings(action: &Action) -> Vec<Happening> {
         | Action::Uncordon(_)
         | Action::Exec(_)
         | Action::Wait(_)
-        | Action::Expect(_) => Vec::new(),
+        | Action::Expect(_)
+        | Action::Model => Vec::new(),
     }
 }
 

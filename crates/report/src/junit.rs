@@ -99,6 +99,7 @@ fn status(scenario: &ScenarioSummary, notice: Option<&str>) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(match (scenario.outcome, &scenario.failure) {
         (Outcome::Interrupted, _) => "interrupted",
+        (_, Some(recorded)) if recorded.failure.violation.is_some() => "invariant",
         (_, Some(recorded)) => class_word(recorded.failure.class),
         (outcome, None) => outcome.as_str(),
     });
@@ -143,6 +144,7 @@ fn output(scenario: &ScenarioSummary, notice: Option<&str>) -> String {
     let total = scenario.steps.len();
     lines.extend(scenario.steps.iter().enumerate().map(|(index, step)| step_line(index + 1, total, step)));
     lines.extend(scenario.remarks.iter().map(|remark| format!("note: {}", one_line(remark))));
+    lines.extend(scenario.model.iter().map(|model| format!("model: {}", one_line(&model.sentence()))));
     if let Some(kept) = &scenario.kept {
         lines.extend(crate::render::kept(kept).iter().map(|line| line.text()));
     }

@@ -31,7 +31,8 @@ pub(crate) fn render(summary: &RunSummary) -> String {
     }
     let stays = summary.scenarios.iter().filter_map(|scenario| scenario.kept.as_ref());
     let stays = stays.map(|kept| format!("{} stays, {}; to remove it: {}", kept.cluster, kept.reason, kept.remove));
-    let notes: Vec<_> = summary.remarks.iter().cloned().chain(stays).collect();
+    let differs = summary.scenarios.iter().flat_map(model_notes);
+    let notes: Vec<_> = summary.remarks.iter().cloned().chain(stays).chain(differs).collect();
     for note in &notes {
         let _ = writeln!(text, "- {}", escaped(note));
     }
@@ -40,6 +41,15 @@ pub(crate) fn render(summary: &RunSummary) -> String {
     }
     failures(&mut text, summary);
     text
+}
+
+/// What the model says otherwise, and where it says nothing: what is as it says needs no note.
+fn model_notes(scenario: &ScenarioSummary) -> Vec<String> {
+    let Some(model) = &scenario.model else { return Vec::new() };
+    let name = &scenario.name;
+    let silent = model.silent.iter().map(|why| format!("{name}: the model: {why}"));
+    let differences = model.differences.iter().map(|one| format!("{name}: the model differs: {one}"));
+    differences.chain(silent).collect()
 }
 
 fn table(text: &mut String, scenarios: &[ScenarioSummary]) {

@@ -101,6 +101,7 @@ codes! {
     UNKNOWN_LABEL "unknown-label" Error false "a step name that no earlier step has";
     UNKNOWN_RANGE "unknown-range" Error false "a range by a name that does not exist";
     UNKNOWN_VARIABLE "unknown-variable" Error false "a variable in a text that does not exist";
+    UNKNOWN_INVARIANT "unknown-invariant" Error false "an invariant that does not exist";
     UNKNOWN_KIND "unknown-kind" Error false "a kind whose apiVersion is not known";
     // Values.
     BAD_FAULT "bad-fault" Error false "not a fault that can be injected";

@@ -34,6 +34,11 @@ pub(crate) fn allowable() -> Value {
     json!({"enum": names})
 }
 
+/// The invariants that `invariants.off` may name.
+pub(crate) fn invariants() -> Value {
+    json!({"enum": events::Invariant::names().collect::<Vec<_>>()})
+}
+
 fn one_required(names: &[&str]) -> Vec<Value> {
     names.iter().map(|name| json!({"required": [name]})).collect()
 }
@@ -42,7 +47,8 @@ fn one_required(names: &[&str]) -> Vec<Value> {
 pub(crate) fn exactly_one_action(schema: &mut Schema) {
     schema.insert("oneOf".to_owned(), Value::Array(one_required(&ACTIONS)));
     // The deadline of an expect is written inside it.
-    schema.insert("not".to_owned(), json!({"required": ["expect", "within"]}));
+    let inside = json!({"required": ["expect", "within"], "properties": {"expect": {"type": "object"}}});
+    schema.insert("not".to_owned(), inside);
 }
 
 /// At least one of an expect's checks, and not both timings.

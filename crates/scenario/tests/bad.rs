@@ -141,6 +141,21 @@ fn file_problems(#[case] text: String, #[case] expected: &[&str]) {
     "3:60 stale-allow: nothing in this file is `bad-cidr`, so it need not be allowed",
     "3:70 empty-value: `bad-cidr` is allowed without a reason",
 ])]
+#[case::expect_a_word(steps(&["- expect: modle"]), &[
+    "6:13 unknown-word: an expect is a map of checks, or the word `model`, and not `modle`",
+])]
+#[case::invariants(top(&["invariants: {off: {podcidr-disjoint: why, pod-ips-unique: ' ', router-in-podcidr: {versions: x}}}"]), &[
+    "3:20 unknown-invariant: there is no invariant `podcidr-disjoint`",
+    "3:55 empty-value: `pod-ips-unique` is off without a reason",
+    "3:79 missing-field: `reason` is missing",
+    "3:90 bad-version-range: \"x\" is not a version range (unexpected character 'x' while parsing major version number); write a range such as \">=1.18\", \"<1.20\", \"1.18\" or \">=1.18, <1.20\"",
+])]
+#[case::no_invariants(top(&["invariants: {}"]), &[
+    "3:13 missing-field: `off` is missing",
+])]
+#[case::no_invariant_off(top(&["invariants: {off: {}}"]), &[
+    "3:19 empty-value: `off` names no invariant",
+])]
 #[case::workloads(file("name: x\nsummary: s\nworkloads:\n  Bad_Name: {}\n  coredns: {}\n  b: {image: '', command: [], node: worker8, hostNetwork: yes, namespace: A, replica: 3}\n  c: {replicas: -1}\nsteps:\n  - wait: {settled: 1s}\n"), &[
     "4:3 bad-name: workload name `Bad_Name` is not made of small letters, digits and hyphens (at most 63, a hyphen neither first nor last)",
     "4:3 unused-workload: no step deploys workload `Bad_Name`",

@@ -80,6 +80,7 @@ fn every_form_is_read() {
     88 expect pods of alpine unchanged since switched; holds until the next 2 steps have ended
     89 expect pods of alpine unchanged since start; holds until the end
     90 expect config ipam=kubernetes; never for 3s
+    91 expect model
     "#);
     assert_eq!(scenario.clusters, [ClusterKind::Kind, ClusterKind::Sim]);
     assert_eq!(scenario.cluster.workers, 3);
@@ -325,4 +326,20 @@ fn allow_drops_what_is_meant() {
 fn shipped_scenarios_are_right(#[files("../../scenarios/*/*.yaml")] path: std::path::PathBuf) {
     let path = Utf8PathBuf::from_path_buf(path).unwrap();
     good(path.as_str(), &std::fs::read_to_string(&path).unwrap());
+}
+
+#[test]
+fn invariants_are_off_for_all_versions_or_for_some() {
+    let off = good("scenarios/every-form.yaml", EVERY_FORM).invariants_off;
+    let found: Vec<_> = off
+        .iter()
+        .map(|(invariant, off)| (invariant.as_str(), off.reason.as_str(), off.applies(&semver::Version::new(1, 19, 1))))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("pod-ip-in-podcidr", "the operator gives the range away", false),
+            ("podcidrs-never-emptied", "a step empties them by hand", true),
+        ]
+    );
 }

@@ -48,6 +48,8 @@ fn shipped_scenarios_are_valid(#[files("../../scenarios/*/*.yaml")] path: std::p
 )]
 #[case::wait_for_two("name: x\nsummary: s\nsteps: [{wait: {settled: 5s, ready: [coredns]}}]")]
 #[case::allow_of_an_error("name: x\nsummary: s\nallow: {wrong-type: a}\nsteps: [{cordon: worker}]")]
+#[case::expect_a_word("name: x\nsummary: s\nsteps: [{expect: modle}]")]
+#[case::unknown_invariant("name: x\nsummary: s\ninvariants: {off: {peace: a}}\nsteps: [{cordon: worker}]")]
 fn wrong_files_are_invalid(#[case] text: &str) {
     assert!(valid(text).is_err());
 }

@@ -5,6 +5,7 @@ mod exec;
 mod expect;
 mod helm;
 mod install;
+mod model;
 mod node;
 mod object;
 mod restart;
@@ -90,6 +91,7 @@ async fn act(
         Action::Exec(exec) => exec::exec(session, deadline, exec).await,
         Action::Inject(fault) => node::inject(session, fault).await,
         Action::Wait(wait) => settle::wait(session, began, deadline, wait).await,
+        Action::Model => model::model(session, deadline).await,
         Action::Expect(expect) => expect::expect(session, index, began, deadline, expect, step.within.is_some()).await,
     }
 }

@@ -142,6 +142,9 @@ pub(super) async fn patch(session: &mut Session, deadline: Instant, step: &Patch
     };
     session.drain()?;
     let patch = variables::fill(session, &step.merge, own)?;
-    merge(session, deadline, &kind, namespace, &name, step.subresource.as_deref(), &patch).await?;
+    let answer = merge(session, deadline, &kind, namespace, &name, step.subresource.as_deref(), &patch).await?;
+    if object.kind == "CiliumNode" {
+        session.edited(&name, &patch, &answer.data);
+    }
     Ok(Done::new(format!("{} {name} patched", object.kind)))
 }

@@ -24,6 +24,30 @@ impl KindName {
     }
 }
 
+pub(crate) fn node_kind() -> KindName {
+    KindName::new("v1", "Node")
+}
+
+pub(crate) fn pod_kind() -> KindName {
+    KindName::new("v1", "Pod")
+}
+
+pub(crate) fn config_kind() -> KindName {
+    KindName::new("v1", "ConfigMap")
+}
+
+pub(crate) fn cilium_node_kind() -> KindName {
+    KindName::new("cilium.io/v2", "CiliumNode")
+}
+
+pub(crate) fn endpoint_kind() -> KindName {
+    KindName::new("cilium.io/v2", "CiliumEndpoint")
+}
+
+pub(crate) fn lease_kind() -> KindName {
+    KindName::new("coordination.k8s.io/v1", "Lease")
+}
+
 /// One list and watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Watched {

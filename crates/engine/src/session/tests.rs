@@ -42,6 +42,7 @@ impl Begun {
             values: Map::new(),
             run: "r1".to_owned(),
             emitter,
+            model: false,
             extra_kinds,
             expressions: Vec::new(),
         };

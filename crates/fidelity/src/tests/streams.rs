@@ -42,6 +42,7 @@ impl Stream {
                     message: "what was expected was not so".to_owned(),
                     step: None,
                     location: None,
+                    violation: None,
                     mismatches: Vec::new(),
                     history: Vec::new(),
                     causes: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use events::{Change, FailureClass, Mismatch};
+use events::{Change, FailureClass, Mismatch, Violation};
 
 use super::count;
 use crate::summary::{EvidenceSummary, RecordedFailure, StepSummary};
@@ -25,9 +25,10 @@ pub struct Context<'a> {
 /// The lines of one failure.
 pub fn failure(context: Context<'_>, recorded: &RecordedFailure) -> Vec<Line> {
     let failure = &recorded.failure;
-    let (word, meaning) = match failure.known {
-        Some(_) => ("XFAIL", "known bug: it failed as it has on record"),
-        None => class(failure.class),
+    let (word, meaning) = match (&failure.known, &failure.violation) {
+        (Some(_), _) => ("XFAIL", "known bug: it failed as it has on record"),
+        (None, Some(_)) => ("FAILED", "invariant: what must be so in every scenario was not"),
+        (None, None) => class(failure.class),
     };
     let role = if failure.known.is_some() { Role::Warn } else { Role::Bad };
     let mut lines = vec![
@@ -51,6 +52,7 @@ pub fn failure(context: Context<'_>, recorded: &RecordedFailure) -> Vec<Line> {
         lines.extend(labelled("known bug", Role::Strong, known));
     }
     lines.extend(labelled("message", Role::Strong, &failure.message));
+    lines.extend(failure.violation.iter().flat_map(violation));
     lines.extend(mismatches(&failure.mismatches, recorded.at_ms));
     lines.extend(history(&failure.history));
     if !failure.causes.is_empty() {
@@ -72,6 +74,26 @@ pub fn failure(context: Context<'_>, recorded: &RecordedFailure) -> Vec<Line> {
         for (label, role, text) in self::evidence(evidence) {
             lines.extend(labelled(label, role, &text));
         }
+    }
+    lines
+}
+
+/// The invariant, and the objects that show that it does not hold, with their versions and times.
+fn violation(violation: &Violation) -> Vec<Line> {
+    let statement = format!("{}: {}", violation.invariant, violation.invariant.statement());
+    let mut lines = labelled("invariant", Role::Plain, &statement);
+    lines.extend(labelled(
+        "since",
+        Role::Plain,
+        &format!("{}, certain at {}", at(violation.since_ms), at(violation.at_ms)),
+    ));
+    lines.extend(heading("objects"));
+    for witness in &violation.witnesses {
+        let head = Line::plain("    ")
+            .with(Role::Strong, &witness.object)
+            .with(Role::Faint, &format!("  resourceVersion {}, seen at {}", witness.version, at(witness.at_ms)));
+        lines.push(head);
+        lines.extend(indented(6, Role::Plain, &witness.what));
     }
     lines
 }

@@ -69,6 +69,7 @@ impl LiveView {
             | EventKind::State { .. }
             | EventKind::Gap { .. }
             | EventKind::Warning { .. }
+            | EventKind::Model { .. }
             | EventKind::Failed { .. }
             | EventKind::Evidence { .. }
             | EventKind::Unknown => {}

@@ -85,6 +85,10 @@ impl Narrator {
                 vec![self.row(event, Role::Warn, "gap", Line::plain(&one_line(&text)))]
             }
             EventKind::Warning { text } => vec![self.row(event, Role::Warn, "warn", Line::plain(&one_line(text)))],
+            EventKind::Model { report } => {
+                let role = if report.differences.is_empty() { Role::Faint } else { Role::Warn };
+                vec![self.row(event, role, "model", Line::plain(&one_line(&report.sentence())))]
+            }
             EventKind::Failed { failure } => self.failed(event, failure),
             EventKind::Evidence { dir, files, missing } => {
                 let (dir, files, missing) = (dir.clone(), files.clone(), missing.clone());
@@ -215,6 +219,7 @@ impl Narrator {
                 | EventKind::State { .. }
                 | EventKind::Gap { .. }
                 | EventKind::Warning { .. }
+                | EventKind::Model { .. }
                 | EventKind::Failed { .. }
                 | EventKind::Evidence { .. }
                 | EventKind::RunEnded { .. }

@@ -56,6 +56,7 @@ impl Open {
             further_failures: Vec::new(),
             evidence: Vec::new(),
             kept: None,
+            model: None,
             remarks: Vec::new(),
         };
         Self { summary, started_ms: None, phase_ms: 0, step: None, ended: false }
@@ -201,6 +202,10 @@ impl Fold {
             }
             EventKind::RunEnded { tally, exit_code, took_ms } => {
                 self.end = Some(End { tally: *tally, exit_code: *exit_code, took_ms: *took_ms });
+            }
+            EventKind::Model { report } => {
+                let Some(open) = self.of(name) else { return };
+                open.summary.model = Some(report.clone());
             }
             EventKind::Unknown => self.unknown += 1,
             // None decides anything: they are for watching and comparing runs, and the history that matters is in the failure.

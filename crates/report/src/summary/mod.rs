@@ -2,7 +2,7 @@
 
 mod fold;
 
-use events::{ClusterKind, Failure, Kept, Outcome, Phase, StepOutcome, Tally};
+use events::{ClusterKind, Failure, Kept, ModelReport, Outcome, Phase, StepOutcome, Tally};
 use serde::{Deserialize, Serialize};
 
 pub use fold::Fold;
@@ -95,6 +95,9 @@ pub struct ScenarioSummary {
     pub evidence: Vec<EvidenceSummary>,
     /// What stays.
     pub kept: Option<Kept>,
+    /// What the model of Cilium's IPAM says beside what was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelReport>,
     /// Warnings, and watches that were listed anew.
     pub remarks: Vec<String>,
 }

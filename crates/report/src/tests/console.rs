@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use events::{ClusterKind, Event, EventKind, FailureClass, Mismatch, Outcome, StepOutcome};
+use events::{
+    ClusterKind, Event, EventKind, Failure, FailureClass, Invariant, Mismatch, Outcome, StepOutcome, Violation, Witness,
+};
 use indicatif::{InMemoryTerm, TermLike};
 
 use super::sample::{Script, every_outcome, failure, hostile, one_passed, product_failure};
@@ -155,6 +157,40 @@ fn a_failure_with_nothing_known_is_two_lines() {
     insta::assert_snapshot!(plain_text(&lines), @r"
     ERROR a  input: the scenario asks for something that is not there
       message   workload alpine is not there
+    ");
+}
+
+#[test]
+fn a_violated_invariant_names_both_objects_with_versions_and_times() {
+    let witness = |node: &str, version: &str, at_ms| Witness {
+        object: format!("CiliumNode/{node}"),
+        version: version.into(),
+        at_ms,
+        what: "spec.ipam.podCIDRs 10.0.1.0/24".into(),
+    };
+    let violation = Violation {
+        invariant: Invariant::PodCidrsDisjoint,
+        since_ms: 35_900,
+        at_ms: 35_900,
+        witnesses: vec![witness("worker2", "130", 35_900), witness("worker", "123", 35_100)],
+    };
+    let failure = Failure {
+        violation: Some(violation),
+        ..failure(FailureClass::Product, "invariant podcidrs-disjoint is violated")
+    };
+    let recorded = RecordedFailure { at_ms: 36_000, failure };
+    let lines = crate::render::failure(Context { scenario: Some("a"), ..Context::default() }, &recorded);
+    insta::assert_snapshot!(plain_text(&lines), @r"
+    FAILED a  invariant: what must be so in every scenario was not
+      message   invariant podcidrs-disjoint is violated
+      invariant podcidrs-disjoint: no two live CiliumNodes' podCIDRs overlap
+      since     0:35.9, certain at 0:35.9
+
+      objects
+        CiliumNode/worker2  resourceVersion 130, seen at 0:35.9
+          spec.ipam.podCIDRs 10.0.1.0/24
+        CiliumNode/worker  resourceVersion 123, seen at 0:35.1
+          spec.ipam.podCIDRs 10.0.1.0/24
     ");
 }
 

@@ -117,6 +117,7 @@ pub(super) fn failure(class: FailureClass, message: &str) -> Failure {
         message: message.into(),
         step: None,
         location: None,
+        violation: None,
         mismatches: Vec::new(),
         history: Vec::new(),
         causes: Vec::new(),

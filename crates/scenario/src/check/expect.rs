@@ -44,6 +44,19 @@ pub(crate) fn expect(
     Some((Expect { checks: list, timing: timing? }, within))
 }
 
+/// `expect: model`.
+pub(crate) fn model(context: &Context<'_>, span: Span, word: &str) -> Option<()> {
+    if word == "model" {
+        return Some(());
+    }
+    let message = format!("an expect is a map of checks, or the word `model`, and not `{word}`");
+    context.push(
+        Problem::new(&codes::UNKNOWN_WORD, span, message)
+            .help(format!("write `expect: model`, or at least one of {}", quoted(CHECKS))),
+    );
+    None
+}
+
 /// Every check of a key, with its place.
 fn each<T>(field: Field<OneOrMany<T>>, mut visit: impl FnMut(Span, T)) {
     let Some(checks) = field.into_value() else { return };

@@ -3,6 +3,7 @@
 mod checks;
 mod context;
 mod expect;
+mod invariants;
 mod kinds;
 mod object;
 mod pools;
@@ -59,6 +60,7 @@ pub(crate) fn scenario(
     let tags = words(&context, &raw.tags, "tags");
     let (clusters, clusters_reason) = clusters(&context, &raw);
     let allow = raw.allow.value().map(allowed).unwrap_or_default();
+    let invariants_off = invariants::off(&context, &raw.invariants);
     let cluster = setup::cluster(&context, raw.cluster.value());
     let cilium = setup::cilium(&mut context, raw.cilium.value());
     let workloads = setup::workloads(&context, raw.workloads.value());
@@ -85,6 +87,7 @@ pub(crate) fn scenario(
         steps: steps?,
         allow,
         xfail,
+        invariants_off,
         source: Source { path: path.to_owned(), text: Arc::from(text) },
     })
 }

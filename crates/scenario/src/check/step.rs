@@ -10,7 +10,9 @@ use crate::codes;
 use crate::located::Located;
 use crate::model::{Action, Component, ExecStep, RestartItem, RestartTarget, Step, WaitFor};
 use crate::problem::{Problem, quoted};
-use crate::raw::{ExecForm, LogForm, NodeOrName, RawAddNode, RawDeploy, RawRestart, RawStep, ScaleForm, WaitForm};
+use crate::raw::{
+    ExecForm, ExpectForm, LogForm, NodeOrName, RawAddNode, RawDeploy, RawRestart, RawStep, ScaleForm, WaitForm,
+};
 use crate::tree::Span;
 
 /// One step; none where a problem was noted.
@@ -20,7 +22,7 @@ pub(crate) fn step(context: &mut Context<'_>, located: Located<RawStep>) -> Opti
     let name = raw.name.get().map(|(span, text)| (span, text.clone()));
     let versions = context.versions(&raw.versions);
     let always = !raw.versions.is_there();
-    let is_expect = raw.expect.is_there();
+    let is_expect = raw.expect.is_there() && !matches!(raw.expect.value(), Some(ExpectForm::Text(_)));
     let fails = raw.fails.get().and_then(|(span, text)| refused(context, &raw, span, text));
     let outside = raw.within.get().and_then(|(span, text)| {
         if is_expect {
@@ -50,8 +52,11 @@ pub(crate) fn step(context: &mut Context<'_>, located: Located<RawStep>) -> Opti
         return None;
     }
     let built = match raw.expect.0.take() {
-        Some(Located { span, value: Some(expect), sound }) => {
-            expect::expect(context, span, expect, sound).map(|(expect, within)| (Action::Expect(expect), within))
+        Some(Located { span, value: Some(ExpectForm::Map(expect)), sound }) => {
+            expect::expect(context, span, *expect, sound).map(|(expect, within)| (Action::Expect(expect), within))
+        }
+        Some(Located { span, value: Some(ExpectForm::Text(word)), .. }) => {
+            expect::model(context, span, &word).map(|()| (Action::Model, outside))
         }
         _ => action(context, &raw, always).map(|action| (action, outside)),
     };

@@ -13,7 +13,7 @@ impl Action {
             Self::Configure(_) | Self::Restore | Self::DeleteCiliumNode(_) => 30,
             Self::Exec(_) => 60,
             Self::Deploy { .. } | Self::Scale { .. } | Self::Delete { .. } | Self::Upgrade(_) => 120,
-            Self::Restart(_) => 180,
+            Self::Restart(_) | Self::Model => 180,
             Self::Reinstall(_) => 300,
             Self::RemoveNode(_) | Self::AddNode { .. } => 240,
             Self::Wait(WaitFor::Settled(quiet)) => return Duration::from_secs(120) + *quiet,

@@ -5,6 +5,7 @@ mod cilium;
 mod cluster;
 mod deadline;
 mod expect;
+mod invariant;
 mod step;
 mod template;
 mod title;
@@ -18,6 +19,7 @@ pub use expect::{
     AgentMatcher, Check, CidrMatcher, Expect, IpMatcher, Quantity, Reach, Since, Span, StatusMatcher, Timing,
     ValueMatcher,
 };
+pub use invariant::Off;
 pub use step::{
     Action, Component, ExecStep, ObjectName, ObjectRef, PatchStep, RestartItem, RestartTarget, Step, WaitFor,
 };
@@ -30,7 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use events::ClusterKind;
+use events::{ClusterKind, Invariant};
 
 /// One case: a cluster, Cilium's configuration, workloads, and steps that change and check them.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +61,8 @@ pub struct Scenario {
     pub allow: BTreeMap<String, String>,
     /// Known bugs that make it fail.
     pub xfail: Vec<Xfail>,
+    /// Invariants that it breaks on purpose.
+    pub invariants_off: BTreeMap<Invariant, Off>,
     /// Where it was read from.
     pub source: Source,
 }

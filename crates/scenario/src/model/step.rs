@@ -87,6 +87,8 @@ pub enum Action {
     Wait(WaitFor),
     /// Checks.
     Expect(Expect),
+    /// All CiliumNodes are as the model of Cilium's IPAM says, once the cluster has come to rest.
+    Model,
 }
 
 /// Cilium's own parts that a step can restart.

@@ -60,6 +60,7 @@ impl fmt::Display for Action {
             Self::Inject(fault) => write!(f, "inject {fault}"),
             Self::Wait(wait) => wait.fmt(f),
             Self::Expect(expect) => expect.fmt(f),
+            Self::Model => f.write_str("expect model"),
         }
     }
 }

@@ -13,8 +13,8 @@ pub(crate) use expect::{
 };
 pub(crate) use forms::{Json, OneOrMany, Text, Texts, Written};
 pub(crate) use step::{
-    ExecForm, LogForm, NodeOrName, PatchForm, RawAddNode, RawDeploy, RawRestart, RawStep, STEP_MODIFIERS, ScaleForm,
-    WaitForm,
+    ExecForm, ExpectForm, LogForm, NodeOrName, PatchForm, RawAddNode, RawDeploy, RawRestart, RawStep, STEP_MODIFIERS,
+    ScaleForm, WaitForm,
 };
 pub(crate) use xfail::RawXfail;
 
@@ -54,6 +54,9 @@ pub(crate) struct RawScenario {
     /// A known bug that makes it fail on some versions, or a list of them.
     #[serde(default)]
     pub(crate) xfail: Field<OneOrMany<RawXfail>>,
+    /// What must be so at every moment of every scenario, where this one breaks it on purpose.
+    #[serde(default)]
+    pub(crate) invariants: Field<RawInvariants>,
     /// The cluster it needs.
     #[serde(default)]
     pub(crate) cluster: Field<RawCluster>,
@@ -66,6 +69,39 @@ pub(crate) struct RawScenario {
     /// What is done and checked, in order.
     #[schemars(length(min = 1))]
     pub(crate) steps: Field<Vec<Located<RawStep>>>,
+}
+
+/// Invariants that are not judged in this scenario.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Invariants")]
+pub(crate) struct RawInvariants {
+    /// The invariant, and why the scenario breaks it.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = crate::schema::invariants(), "minProperties" = 1))]
+    pub(crate) off: Field<Entries<RawOff>>,
+}
+
+/// Why an invariant is off.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape", rename_all = "lowercase")]
+#[schemars(rename = "Off", untagged)]
+pub(crate) enum RawOff {
+    /// For every version of Cilium.
+    Text(Text),
+    /// For some versions.
+    Map(OffForm),
+}
+
+/// Why an invariant is off, and for which versions.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct OffForm {
+    /// Why the scenario breaks it.
+    pub(crate) reason: Field<String>,
+    /// Versions of Cilium for which it is off: ">=1.20". Default: all.
+    #[serde(default)]
+    pub(crate) versions: Field<String>,
 }
 
 /// A kind of cluster.

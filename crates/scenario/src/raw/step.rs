@@ -21,7 +21,7 @@ pub(crate) struct RawStep {
     /// Cilium versions that the step is for; others skip it.
     #[serde(default)]
     pub(crate) versions: Field<String>,
-    /// Deadline: `90s`, `2m`. Each action has a default. For `expect`, write it inside.
+    /// Deadline: `90s`, `2m`. Each action has a default. For checks of `expect`, write it inside.
     #[serde(default)]
     pub(crate) within: Field<String>,
     /// A text that must be in the error with which an `upgrade` or a `patch` is refused: the step passes then, and only then.
@@ -79,15 +79,28 @@ pub(crate) struct RawStep {
     #[serde(default)]
     pub(crate) exec: Field<ExecForm>,
     /// Lets something go wrong, on simulated clusters only: `agent-crash=worker`, `operator-crash`, `lost-leader`,
-    /// `node-loss=worker`, `disk-full=worker`, `image-missing=alpine:3.22`, `errors=0.05`, `slow-writes=200ms`, `drop-watches`, `expire-watches`.
+    /// `node-loss=worker`, `disk-full=worker`, `image-missing=alpine:3.22`, `errors=0.05`, `slow-writes=200ms`, `drop-watches`,
+    /// `expire-watches`, `violate=podcidrs-disjoint`.
     #[serde(default)]
     pub(crate) inject: Field<String>,
     /// Waits until something is so.
     #[serde(default)]
     pub(crate) wait: Field<WaitForm>,
-    /// Checks that must all hold at one moment.
+    /// Checks that must all hold at one moment; or `model`: all CiliumNodes are as the model of Cilium's IPAM says, once the cluster has
+    /// come to rest.
     #[serde(default)]
-    pub(crate) expect: Field<RawExpect>,
+    pub(crate) expect: Field<ExpectForm>,
+}
+
+/// What is expected.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape", rename_all = "lowercase")]
+#[schemars(rename = "ExpectForm", untagged)]
+pub(crate) enum ExpectForm {
+    /// `model`.
+    Text(#[schemars(extend("const" = "model"))] String),
+    /// Checks.
+    Map(Box<RawExpect>),
 }
 
 /// The one object that can be kept and put back.

@@ -109,6 +109,7 @@ impl SimCluster {
             events::Fault::AgentCrash(node) => Fault::AgentCrash { node: node.clone() },
             events::Fault::OperatorCrash => Fault::OperatorCrash,
             events::Fault::LostLeader => Fault::LostLeader,
+            events::Fault::Violate(breaks) => Fault::Flaw { breaks: *breaks },
             events::Fault::NodeLoss(node) => Fault::NodeLoss { node: node.clone() },
             events::Fault::ImageMissing(image) => Fault::ImageMissing { image: image.clone() },
             events::Fault::DiskFull(node) => Fault::DiskFull { node: node.clone() },

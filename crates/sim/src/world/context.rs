@@ -1,9 +1,10 @@
 //! What every part of the world works with.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use events::Invariant;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Logs, Pace, Recorder, Rng, Timers};
@@ -80,6 +81,8 @@ pub(crate) struct Context {
     pub(crate) signals: VecDeque<Signal>,
     pub(crate) logs: Logs,
     pub(crate) events: Recorder,
+    /// Flaws that operator and agents have on request, each named by the invariant that it breaks.
+    pub(crate) flaws: BTreeSet<Invariant>,
 }
 
 impl Context {
@@ -92,6 +95,11 @@ impl Context {
     /// Changes an object as a controller does, status included. That it is gone by now is no error: whoever deleted it told everybody.
     pub(crate) fn change(&self, resource: Resource, key: &Key, change: impl FnOnce(&mut Tree)) -> Option<Stored> {
         self.store.mutate(resource, &key.namespace, &key.name, change).ok()
+    }
+
+    /// Whether operator and agents have the flaw that breaks this invariant.
+    pub(crate) fn breaks(&self, invariant: Invariant) -> bool {
+        self.flaws.contains(&invariant)
     }
 
     /// The server's time as objects bear it.

@@ -71,6 +71,11 @@ pub enum Fault {
         /// Node name.
         node: String,
     },
+    /// Operator and agents get the flaw that breaks an invariant: to show that it is noticed.
+    Flaw {
+        /// Which.
+        breaks: events::Invariant,
+    },
 }
 
 /// Why something cannot be done to a part of the cluster.
@@ -261,6 +266,10 @@ impl World {
     pub fn inflict(&self, fault: &Fault) -> Result<(), ExecError> {
         match fault {
             Fault::NodeLoss { node } => self.stop_node(node),
+            Fault::Flaw { breaks } => self.disturb(|actors| {
+                actors.cx.flaws.insert(*breaks);
+                Ok(())
+            }),
             Fault::ImageMissing { image } => {
                 self.disturb(|actors| actors.kubelets.lose_image(image));
                 Ok(())

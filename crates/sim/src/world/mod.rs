@@ -106,6 +106,7 @@ impl Actors {
             signals: std::collections::VecDeque::new(),
             logs: Logs::default(),
             events: Recorder::new(shape.workers <= EVERYDAY),
+            flaws: std::collections::BTreeSet::new(),
         };
         boot::furnish(&cx, &shape);
         let mut machines = Machines::new(&shape, &mut cx);

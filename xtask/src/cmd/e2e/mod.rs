@@ -172,6 +172,7 @@ pub(crate) fn options(args: &E2e, chosen: &Chosen, run: &str, dir: &Utf8Path, se
         defer_xpass: args.defer_xpass,
         // A real cluster's history is worth its megabytes; a simulated one can be had again.
         record: args.record || !simulated,
+        model: !simulated || args.model_on_sim,
     }
 }
 

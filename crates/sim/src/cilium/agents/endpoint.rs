@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use events::Invariant;
 use ipam::agent::{Address, EndpointFate};
 
 use super::{AgentStep, Agents, CNI_WAIT, Endpoint, Stage};
@@ -35,6 +36,21 @@ pub(super) fn unlist(by_address: &mut ByAddress, node: &Name, pod: &Name, addres
     }
 }
 
+/// The address that a pod gets from an agent with a flaw: one from outside, or one that another pod has.
+fn flawed<'a>(cx: &Context, mut others: impl Iterator<Item = &'a Endpoint>, address: Address) -> Address {
+    let outside = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => IpAddr::from([198, 51, 100, ip.octets()[3]]),
+        IpAddr::V6(ip) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, ip.segments()[7]]),
+    };
+    match others.next() {
+        Some(other) if cx.breaks(Invariant::PodIpsUnique) => other.address,
+        _ if cx.breaks(Invariant::PodIpInPodCidr) => {
+            Address { v4: address.v4.map(outside), v6: address.v6.map(outside) }
+        }
+        _ => address,
+    }
+}
+
 impl Agents {
     /// A pod's sandbox wants addresses.
     pub(crate) fn wants_address(&mut self, cx: &mut Context, pod: &Name, node: &Name) {
@@ -50,6 +66,7 @@ impl Agents {
         let mut draw = |bound: u64| rng.bits() % bound.max(1);
         match agent.allocate(&mut draw) {
             Ok(address) => {
+                let address = flawed(cx, place.endpoints.values(), address);
                 // Cilium draws endpoint numbers at random too.
                 let mut id = 0;
                 while id == 0 || place.endpoints.values().any(|one| one.id == id) {

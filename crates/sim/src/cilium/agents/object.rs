@@ -53,7 +53,9 @@ pub(super) fn write(cx: &mut Context, node: &NodeFacts, agent: Option<&Agent>, c
     for family in [Family::V4, Family::V6] {
         let Some(own) = agent.map(|agent| agent.infra(family)) else { continue };
         let key = if family == Family::V4 { "ipv4" } else { "ipv6" };
-        match own.router {
+        let outside = if family == Family::V4 { "198.51.100.1" } else { "2001:db8::1" };
+        let flawed = outside.parse().ok().filter(|_| cx.breaks(events::Invariant::RouterInPodCidr));
+        match own.router.map(|ip| flawed.unwrap_or(ip)) {
             Some(ip) => addresses.push(tree!({"type": "CiliumInternalIP", "ip": ip.to_string()})),
             None => off.push(family == Family::V4),
         }

@@ -232,6 +232,10 @@ impl Agents {
     pub(super) fn ready(&mut self, cx: &mut Context, node: &Name) {
         let Some(place) = self.places.get_mut(node) else { return };
         let Some(process) = place.process.as_mut() else { return };
+        if cx.breaks(events::Invariant::CrashLoopExplained) {
+            // Without a last word.
+            return exit(cx, &process.pod.clone(), "");
+        }
         let Stage::Serving { ready, .. } = &mut process.stage else { return };
         *ready = true;
         let pod = process.pod.clone();

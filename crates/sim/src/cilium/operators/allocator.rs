@@ -1,8 +1,9 @@
 //! The leader's allocator: [`ipam::operator::Operator`] between the store's changes and the store.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use events::Invariant;
 use ipam::operator::{
     ApiAnswer, ApiRequest, Change as Touched, Choice, CiliumNodeApi, Event, Exchange, NodeSnapshot, Operator, Order,
 };
@@ -89,15 +90,28 @@ fn snapshot(object: &Stored) -> NodeSnapshot {
 }
 
 /// The store, as the allocator's API server.
-struct Api<'a>(&'a Store);
+struct Api<'a> {
+    store: &'a Store,
+    flaws: &'a BTreeSet<Invariant>,
+}
 
 impl Api<'_> {
+    /// With the flaw that breaks `podcidrs-disjoint`: the range that some other node has.
+    fn range_of_another(&self, name: &str) -> Option<Vec<String>> {
+        if !self.flaws.contains(&Invariant::PodCidrsDisjoint) {
+            return None;
+        }
+        let (objects, _) = self.store.list(Resource::CiliumNode, None, &crate::store::Selection::all());
+        let others = objects.iter().map(|object| snapshot(object)).filter(|other| other.name != name);
+        others.map(|other| other.pod_cidrs).find(|cidrs| !cidrs.is_empty())
+    }
+
     fn write(&self, name: &str, version: u64, change: impl FnOnce(&mut Tree)) -> ApiAnswer {
-        let Some(old) = self.0.find(Resource::CiliumNode, "", name) else { return ApiAnswer::NotFound };
+        let Some(old) = self.store.find(Resource::CiliumNode, "", name) else { return ApiAnswer::NotFound };
         if old.meta.resource_version != version {
             return ApiAnswer::Conflict;
         }
-        match self.0.mutate(Resource::CiliumNode, "", name, change) {
+        match self.store.mutate(Resource::CiliumNode, "", name, change) {
             Ok(object) => ApiAnswer::Ok(snapshot(&object)),
             Err(status) if status.code == 404 => ApiAnswer::NotFound,
             Err(_) => ApiAnswer::Failed,
@@ -109,27 +123,37 @@ impl CiliumNodeApi for Api<'_> {
     fn call(&mut self, _at: Duration, request: &ApiRequest) -> ApiAnswer {
         match request {
             ApiRequest::Get { name } => {
-                let found = self.0.find(Resource::CiliumNode, "", name);
+                let found = self.store.find(Resource::CiliumNode, "", name);
                 found.map_or(ApiAnswer::NotFound, |object| ApiAnswer::Ok(snapshot(&object)))
             }
-            ApiRequest::Update { name, resource_version, pod_cidrs } => self.write(name, *resource_version, |node| {
-                let ipam = &mut node["spec"]["ipam"];
-                if pod_cidrs.is_empty() {
-                    if let Some(map) = ipam.as_object_mut() {
-                        map.remove("podCIDRs");
+            ApiRequest::Update { name, resource_version, pod_cidrs } => {
+                let taken = self.range_of_another(name);
+                let pod_cidrs = taken.as_ref().unwrap_or(pod_cidrs);
+                self.write(name, *resource_version, |node| {
+                    let ipam = &mut node["spec"]["ipam"];
+                    if pod_cidrs.is_empty() {
+                        if let Some(map) = ipam.as_object_mut() {
+                            map.remove("podCIDRs");
+                        }
+                    } else {
+                        ipam["podCIDRs"] = tree!(pod_cidrs);
                     }
-                } else {
-                    ipam["podCIDRs"] = tree!(pod_cidrs);
-                }
-            }),
+                })
+            }
             ApiRequest::UpdateStatus { name, resource_version, error } => self.write(name, *resource_version, |node| {
                 for key in ["alibaba-cloud", "azure", "eni"] {
                     if node["status"][key].is_null() {
                         node["status"][key] = tree!({});
                     }
                 }
+                let silent = self.flaws.contains(&Invariant::ForeignPodCidrReported);
+                if let Some(map) = node["spec"]["ipam"].as_object_mut()
+                    && self.flaws.contains(&Invariant::PodCidrsNeverEmptied)
+                {
+                    map.remove("podCIDRs");
+                }
                 node["status"]["ipam"]["operator-status"] =
-                    if error.is_empty() { tree!({}) } else { tree!({"error": error}) };
+                    if error.is_empty() || silent { tree!({}) } else { tree!({"error": error}) };
             }),
         }
     }
@@ -206,7 +230,8 @@ impl Operators {
         else {
             return;
         };
-        let exchanges = machine.on_time_with(now, &mut Drawn(&mut cx.rng), &mut Api(&cx.store));
+        let exchanges =
+            machine.on_time_with(now, &mut Drawn(&mut cx.rng), &mut Api { store: &cx.store, flaws: &cx.flaws });
         self.after(cx, pod, exchanges);
     }
 
@@ -217,7 +242,8 @@ impl Operators {
         else {
             return;
         };
-        let exchanges = machine.handle_with(now, event, &mut Drawn(&mut cx.rng), &mut Api(&cx.store));
+        let exchanges =
+            machine.handle_with(now, event, &mut Drawn(&mut cx.rng), &mut Api { store: &cx.store, flaws: &cx.flaws });
         self.after(cx, pod, exchanges);
     }
 
