@@ -92,6 +92,7 @@ async fn main() {
         settle: false,
         defer_xpass: false,
         record: false,
+        model: false,
     };
     engine::run(&[plan], &lab, &options, &emitter, &Stop::default(), events::exit::code).await;
 

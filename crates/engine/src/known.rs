@@ -51,6 +51,7 @@ impl<'a> Known<'a> {
             causes: Vec::new(),
             last_api_error: None,
             next: Vec::new(),
+            violation: None,
             known: None,
         };
         // The message has said the rest.
@@ -108,6 +109,7 @@ mod tests {
             causes: Vec::new(),
             last_api_error: None,
             next: Vec::new(),
+            violation: None,
             known: None,
         }
     }

@@ -120,6 +120,7 @@ mod tests {
             causes: vec!["a cause".to_owned()],
             last_api_error: Some("not part of it".to_owned()),
             next: Vec::new(),
+            violation: None,
             known: known.then(|| "a/b#1: why".to_owned()),
         }
     }

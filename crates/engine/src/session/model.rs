@@ -24,6 +24,10 @@ impl Session {
     pub(crate) fn edited(&mut self, node: &str, patch: &Value, answer: &Value) {
         let Some(model) = &mut self.model else { return };
         let now = Instant::now();
+        if patch.pointer("/metadata/annotations").is_some() {
+            let what = format!("a step changes annotations of CiliumNode {node}, which the model does not look at");
+            model.edited(now, Happened::NotKnown(what));
+        }
         let node = node.to_owned();
         if patch.pointer("/spec/ipam/podCIDRs").is_some() {
             let texts = answer.pointer("/spec/ipam/podCIDRs").and_then(Value::as_array);
