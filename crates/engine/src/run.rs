@@ -418,7 +418,7 @@ impl Life<'_> {
         } else {
             next.push("cargo xtask doctor".to_owned());
         }
-        if error.class() == FailureClass::Product && self.session.is_some() {
+        if error.class() == events::FailureClass::Product && self.session.is_some() {
             next.push(format!("less {}/history/CiliumNode.ndjson", self.dir));
         }
         next

@@ -43,6 +43,7 @@ impl Attempt {
             causes: Vec::new(),
             last_api_error: None,
             next: Vec::new(),
+            violation: None,
             known: None,
         };
         let (outcome, reason) = (Outcome::Error, Some(one_line(message)));

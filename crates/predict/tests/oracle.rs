@@ -73,6 +73,22 @@ fn which_node_gets_which_range_is_open(
 }
 
 #[rstest]
+fn in_which_order_agents_and_operator_come_up_is_open(#[values("1.18.4", "1.20.2")] version: &str) {
+    let mut oracle = Oracle::new(version);
+    let node = |name: &str| Happened::NodeJoined { node: name.to_owned(), pod_cidrs: Vec::new() };
+    let agent = |name: &str| Happened::AgentStarted { node: name.to_owned(), config: pool() };
+    oracle.happened(node("a"));
+    oracle.happened(agent("a"));
+    oracle.happened(Happened::OperatorLeads { config: pool() });
+    for name in ["b", "c"] {
+        oracle.happened(node(name));
+        oracle.happened(agent(name));
+    }
+    // The agent of the first node was slow.
+    agrees(&mut oracle, &[("a", "10.0.2.0/24", ""), ("b", "10.0.1.0/24", ""), ("c", "10.0.0.0/24", "")]);
+}
+
+#[rstest]
 #[case::not_the_next("10.0.3.0/24", "", "spec.ipam.podCIDRs")]
 #[case::another_mask("10.0.2.0/25", "", "spec.ipam.podCIDRs")]
 #[case::none("-", "", "spec.ipam.podCIDRs")]

@@ -7,26 +7,51 @@ use ipnet::IpNet;
 use super::{Difference, Happened, SeenNodes, compare};
 use crate::World;
 
+/// With more nodes than this not every place is tried at which an operator may have begun.
+const MANY: usize = 12;
+
 /// The way through what happened that ends nearest to what is there, and what differs at its end.
 ///
-/// Ways differ in the order in which several nodes are served. An operator gives ranges in ascending order, so the order of the ranges
-/// that the nodes have now is that in which they were served; where the operator began again at its pool's start, the highest were first.
+/// Ways differ in the order in which several nodes are served: a pod that runs does not tell when its agent writes its CiliumNode, nor when
+/// the operator looks at it. An operator gives ranges in ascending order, so the order of the ranges that the nodes have now is that in
+/// which they were served; where it began in the middle of its pool, the highest were first.
 pub(super) fn best(world: &World, pending: &[Happened], seen: &SeenNodes) -> Result<(World, Vec<Difference>), String> {
     let mut best: Option<(World, Vec<Difference>)> = None;
-    for order in orders(seen) {
-        let mut world = world.clone();
-        go_through(&mut world, pending, &order)?;
-        let differences = compare::differences(&world, seen);
-        let better = best.as_ref().is_none_or(|(_, least)| differences.len() < least.len());
-        let fits = differences.is_empty();
-        if better {
-            best = Some((world, differences));
-        }
-        if fits {
-            break;
+    for way in ways(pending) {
+        for order in orders(seen) {
+            let mut world = world.clone();
+            go_through(&mut world, &way, &order)?;
+            let differences = compare::differences(&world, seen);
+            let fits = differences.is_empty();
+            if best.as_ref().is_none_or(|(_, least)| differences.len() < least.len()) {
+                best = Some((world, differences));
+            }
+            if fits {
+                return best.ok_or_else(String::new);
+            }
         }
     }
     best.ok_or_else(|| "there is no order in which the nodes could have been served".to_owned())
+}
+
+/// What happened, in the orders that come to the same for whoever looked on: as it was told; with the agents' starts, which take their time
+/// to show, before everything else or after it.
+fn ways(pending: &[Happened]) -> Vec<Vec<&Happened>> {
+    let told: Vec<&Happened> = pending.iter().collect();
+    let parts = |first: fn(&Happened) -> bool| -> (Vec<&Happened>, Vec<&Happened>) {
+        pending.iter().partition(|one| first(one))
+    };
+    let (nodes, rest) = parts(is_node);
+    let (starts, others): (Vec<&Happened>, Vec<&Happened>) =
+        rest.into_iter().partition(|one| agent_start(one).is_some());
+    let early = [nodes.clone(), starts.clone(), others.clone()].concat();
+    let late = [nodes, others, starts].concat();
+    vec![told, early, late]
+}
+
+/// A Node that joins, or gets its ranges.
+fn is_node(happened: &Happened) -> bool {
+    matches!(happened, Happened::NodeJoined { .. } | Happened::NodeRanges { .. })
 }
 
 /// The orders in which nodes may have been served: by name, by range, and by range from each place where it may have begun.
@@ -37,7 +62,9 @@ fn orders(seen: &SeenNodes) -> Vec<Vec<String>> {
     by_range.sort_by_key(|(range, _)| (range.is_none(), *range));
     let names: Vec<String> = by_range.iter().map(|(_, name)| (*name).clone()).collect();
     let with_range = by_range.iter().take_while(|(range, _)| range.is_some()).count();
-    let rotated = (1..with_range).map(|first| {
+    // So many nodes are served from the start of a pool.
+    let begins = if with_range > MANY { 0..0 } else { 1..with_range };
+    let rotated = begins.map(|first| {
         let mut order = names.clone();
         order[..with_range].rotate_left(first);
         order
@@ -48,11 +75,11 @@ fn orders(seen: &SeenNodes) -> Vec<Vec<String>> {
     orders
 }
 
-fn go_through(world: &mut World, pending: &[Happened], order: &[String]) -> Result<(), String> {
+fn go_through(world: &mut World, way: &[&Happened], order: &[String]) -> Result<(), String> {
     world.prefer(order);
     let place: BTreeMap<&str, usize> = order.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
-    let mut rest = pending;
-    while let Some(first) = rest.first() {
+    let mut rest = way;
+    while let Some(&first) = rest.first() {
         // Agents that start one after another do so at the same time: in which order they write their objects is open.
         let starts = rest.iter().take_while(|one| agent_start(one).is_some()).count();
         if starts == 0 {
@@ -61,7 +88,7 @@ fn go_through(world: &mut World, pending: &[Happened], order: &[String]) -> Resu
             rest = &rest[1..];
             continue;
         }
-        let mut together: Vec<&Happened> = rest[..starts].iter().collect();
+        let mut together: Vec<&Happened> = rest[..starts].to_vec();
         together.sort_by_key(|one| agent_start(one).and_then(|node| place.get(node)).copied().unwrap_or(usize::MAX));
         for one in together {
             happen(world, one)?;
