@@ -1,7 +1,5 @@
 //! Each invariant is seen to be broken: the built command runs a scenario on a simulated cluster whose operator or agents have the flaw.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it needs by failing")]
-
 use std::path::Path;
 
 use rstest::rstest;

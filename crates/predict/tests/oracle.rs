@@ -1,7 +1,5 @@
 //! The model beside a cluster, over streams of what was seen: right worlds and wrong ones.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it needs by failing")]
-
 use std::collections::BTreeMap;
 
 use predict::oracle::{Difference, Happened, Oracle, SeenNode, SeenNodes, Verdict};

@@ -65,6 +65,7 @@ fn observed() -> Observed {
         history: Vec::new(),
         causes: Vec::new(),
         last_api_error: None,
+        violation: None,
         known: None,
         next: vec!["export KUBECONFIG=/home/annab/ipam/target/e2e/r1/kubeconfig".to_owned()],
     };

@@ -148,6 +148,8 @@ impl Writer<'_> {
             }
             Action::Wait(wait) => wait_call(within, wait),
             Action::Expect(expect) => return Ok(self.expect(index, step, within, expect)),
+            // A script has no model to ask.
+            Action::Model => return Ok((None, vec!["what the model of Cilium's IPAM says".to_owned()])),
         };
         Ok((Some(call), Vec::new()))
     }

@@ -102,7 +102,7 @@ impl Api<'_> {
             return None;
         }
         let (objects, _) = self.store.list(Resource::CiliumNode, None, &crate::store::Selection::all());
-        let others = objects.iter().map(|object| snapshot(object)).filter(|other| other.name != name);
+        let others = objects.iter().map(snapshot).filter(|other: &NodeSnapshot| other.name != name);
         others.map(|other| other.pod_cidrs).find(|cidrs| !cidrs.is_empty())
     }
 
