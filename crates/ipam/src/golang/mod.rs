@@ -6,4 +6,4 @@ mod strconv;
 
 pub(crate) use net::{Net, mask32, mask128};
 pub(crate) use parse::{parse_cidr, parse_prefix};
-pub(crate) use strconv::{parse_bool, parse_int, quote, to_int};
+pub(crate) use strconv::{parse_bool, parse_int, to_int};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::family::Family;
-use crate::golang::{parse_bool, parse_int, quote, to_int};
+use crate::golang::{parse_bool, parse_int, to_int};
 use crate::version::{Behaviour, Release};
 
 /// Keys of `cilium-config` that the allocator reads.
@@ -58,10 +58,12 @@ pub enum ConfigError {
         message: String,
     },
     /// Passed that check (which cuts decimals off), and then could not be decoded (1.20 only).
-    #[error("cannot parse '{key}' as int: {message}")]
+    #[error("cannot parse '{field}' as int: {message}")]
     Decode {
         /// The key.
         key: String,
+        /// The field of the operator's own configuration: it does not name the key.
+        field: &'static str,
         /// Go's words.
         message: String,
     },
@@ -119,12 +121,20 @@ impl OperatorConfig {
                 *field = parse_bool(text).map_err(|message| flag(key, message))?;
             }
         }
-        for (key, field) in [(keys::IPV4_MASK, &mut config.v4.mask), (keys::IPV6_MASK, &mut config.v6.mask)] {
+        let masks = [
+            (keys::IPV4_MASK, "ClusterPoolIPv4MaskSize", &mut config.v4.mask),
+            (keys::IPV6_MASK, "ClusterPoolIPv6MaskSize", &mut config.v6.mask),
+        ];
+        for (key, name, mask) in masks {
             if let Some(text) = value(key) {
-                *field = to_int(text).map_err(|message| flag(key, message))?;
+                *mask = to_int(text).map_err(|message| flag(key, message))?;
                 // 1.20 decodes the text a second time, by mapstructure, which knows no decimals.
                 if release.has(Behaviour::SplitsListsOnCommas) && !text.is_empty() {
-                    *field = parse_int(text).map_err(|message| ConfigError::Decode { key: key.to_owned(), message })?;
+                    *mask = parse_int(text).map_err(|message| ConfigError::Decode {
+                        key: key.to_owned(),
+                        field: name,
+                        message,
+                    })?;
                 }
             }
         }
@@ -155,9 +165,9 @@ impl ConfigError {
                 message: "Incorrect config-map flag value".to_owned(),
                 error: Some(self.to_string()),
             },
-            Self::Decode { key, .. } => super::LogLine {
+            Self::Decode { .. } => super::LogLine {
                 level: "fatal",
-                message: format!("failed to unmarshal config struct for {}", quote(key)),
+                message: "failed to unmarshal config struct ipam.ClusterPoolConfig".to_owned(),
                 error: Some(self.to_string()),
             },
         }
@@ -214,7 +224,10 @@ mod tests {
     fn decimals_pass_until_they_are_decoded() {
         assert_eq!(read(&[(keys::IPV4_MASK, "24.0")], "1.19").unwrap().v4.mask, 24);
         let error = read(&[(keys::IPV4_MASK, "24.0")], "1.20").unwrap_err();
-        assert!(matches!(error, ConfigError::Decode { .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "cannot parse 'ClusterPoolIPv4MaskSize' as int: strconv.ParseInt: parsing \"24.0\": invalid syntax"
+        );
     }
 
     #[test]
