@@ -8,11 +8,13 @@ use super::dispatch::{Call, object};
 use super::fields::{self, Strictness};
 use super::patch::{self, PatchType};
 use super::schema::schemas;
-use super::ssa::{Manager, Ownership, blank};
+use super::ssa::{Manager, Ownership, Takes, blank};
 use super::{body, events};
-use crate::store::{Cause, Resource, Status, Stored, WriteOptions, defaults};
+use crate::store::{Cause, Part, Resource, Status, Stored, WriteOptions, defaults};
 use crate::tree::ToTree as _;
 
+/// The one manager that the server lets go on from `kubectl apply` without a conflict.
+const KUBECTL: &str = "kubectl";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Replaces an object.
@@ -54,6 +56,29 @@ fn undecodable(resource: Resource, patched: &Value, why: Status) -> Status {
     Status::invalid_kind("", "", "", &[Cause::invalid("patch", &patched.to_string().into(), detail)])
 }
 
+/// The same of a strategic merge patch: its result is not read as JSON, so that the complaint is of another kind, and shows the patch.
+fn unconvertible(change: &Value, why: Status) -> Status {
+    const SIMPLE: [&str; 5] = ["int32", "int64", "bool", "string", "float64"];
+    let wanted = why.message.rsplit_once(" of type ").map(|(_, wanted)| wanted).filter(|one| SIMPLE.contains(one));
+    let Some(wanted) = wanted.filter(|_| why.message.contains("cannot unmarshal")) else { return why };
+    let shown = go_map(change).to_tree();
+    Status::invalid_kind("", "", "", &[Cause::invalid("patch", &shown, &format!("unrecognized type: {wanted}"))])
+}
+
+/// A value as Go prints it.
+fn go_map(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let pairs: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{}", go_map(value))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(go_map).collect::<Vec<_>>().join(" ")),
+        Value::String(text) => text.clone(),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// A patch cannot give an object another identity. The rules for all objects and those of the kind both say so.
 fn check_uid(resource: Resource, new: &Value, before: &Stored) -> Result<(), Status> {
     let uid = &new["metadata"]["uid"];
@@ -72,7 +97,7 @@ fn replace(call: &Call<'_>, before: Option<&Stored>, mut new: Value, options: Wr
     defaults(resource, &mut new);
     fields::validate(resource, &new)?;
     let old = before.map_or_else(|| blank(resource), |b| b.value());
-    let mut ownership = Ownership::read(&old);
+    let mut ownership = if options.part == Part::Status { Ownership::read(&old) } else { Ownership::given(&new, &old) };
     // An object whose fields nobody owns stays so until somebody applies.
     if before.is_none() || !ownership.is_empty() {
         let manager = fields::manager(call, false);
@@ -120,7 +145,10 @@ pub(super) async fn patch(call: &Call<'_>, body: Body) -> Result<Response, Statu
     let mut new = patch::apply(kind, resource, &before.value(), &change)?;
     let whole = new.clone();
     fields::check_kind(resource, &mut new)?;
-    let warnings = fields::decode(resource, &mut new, strictness).map_err(|why| undecodable(resource, &whole, why))?;
+    let warnings = fields::decode(resource, &mut new, strictness).map_err(|why| match kind {
+        PatchType::Strategic => unconvertible(&change, undecodable(resource, &whole, why)),
+        _ => undecodable(resource, &whole, why),
+    })?;
     fields::check_place(call, &mut new)?;
     check_version(&new)?;
     check_uid(resource, &new, &before)?;
@@ -168,11 +196,16 @@ fn apply(
         ownership.update(resource, &blank(resource), &live, &first, &now);
     }
     let manager = fields::manager(call, true);
-    let mut object = ownership.apply(resource, &live, &config, &manager, call.query.flag("force"), &now)?;
+    let takes = match manager.name.as_str() {
+        _ if call.query.flag("force") => Takes::all(),
+        KUBECTL => Takes::last_applied(resource, &live, LAST_APPLIED),
+        _ => Takes::nothing(),
+    };
+    let mut object = ownership.apply(resource, &live, &config, &manager, &takes, &now)?;
     fields::decode(resource, &mut object, Strictness::Ignore)?;
     defaults(resource, &mut object);
     fields::validate(resource, &object)?;
-    if manager.name == "kubectl" && object["metadata"]["annotations"].get(LAST_APPLIED).is_some() {
+    if manager.name == KUBECTL && object["metadata"]["annotations"].get(LAST_APPLIED).is_some() {
         object["metadata"]["annotations"][LAST_APPLIED] = last_applied(&given).into();
     }
     ownership.write(&mut object);

@@ -17,7 +17,7 @@ use super::list::selection;
 use super::respond::{self, Form};
 use super::table::{Printer, partial};
 use super::{events, fields};
-use crate::store::{Cause, Change, ChangeKind, Resource, Selection, Status, Stored, Subscription};
+use crate::store::{Cause, Change, ChangeKind, Resource, Selection, Status, Store, Stored, Subscription};
 
 /// A watch that nobody limits ends by itself after this long; the real server picks 30 to 60 minutes.
 const LONGEST: Duration = Duration::from_secs(45 * 60);
@@ -36,8 +36,14 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Status> {
     let signals = call.api.faults.signals();
     let mut queue = VecDeque::new();
     let bookmarks = call.query.flag("allowWatchBookmarks");
-    let writer =
-        Writer { resource, form, new_events: call.place.new_events, printer: fields::printer(call), headers: true };
+    let writer = Writer {
+        resource,
+        form,
+        new_events: call.place.new_events,
+        store: store.clone(),
+        printer: fields::printer(call),
+        headers: true,
+    };
     let mut watcher = Watcher {
         namespace,
         selection,
@@ -226,6 +232,7 @@ struct Writer {
     resource: Resource,
     form: Form,
     new_events: bool,
+    store: Store,
     printer: Printer,
     /// Only a table's first event describes its columns.
     headers: bool,
@@ -249,6 +256,8 @@ impl Writer {
             Form::Metadata => line_of(&json!({"type": kind, "object": partial(&object.value())})),
             Form::Table => {
                 let metadata = json!({"resourceVersion": object.meta.resource_version.to_string()});
+                // Ages are those at the event, not at the watch's beginning.
+                self.printer.at(self.store.now());
                 let table = self.printer.table(metadata, vec![self.printer.row(object)], self.headers);
                 self.headers = false;
                 line_of(&json!({"type": kind, "object": table}))

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::controllers::kubelet::Local;
 use crate::world::{Actors, Name, Program};
 
+/// How the complaint about a command begins that a container does not have.
+pub(crate) const NO_PROGRAM: &str = "OCI runtime exec failed: exec failed:";
+
 /// What a command came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -49,7 +52,7 @@ pub(crate) fn run(actors: &Actors, pod: &Name, command: &[String]) -> Answer {
         [other, ..] => failed(
             126,
             format!(
-                "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{other}\": executable file not found in $PATH (simulated containers know ping, ip, cat, ls, hostname, echo, env, date and sh -c with these)\n"
+                "{NO_PROGRAM} unable to start container process: exec: \"{other}\": executable file not found in $PATH\n"
             ),
         ),
     }
@@ -106,6 +109,7 @@ pub(crate) fn reaches(actors: &Actors, from: &Local, to: IpAddr) -> bool {
 }
 
 fn ping(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
+    let quiet = words.contains(&"-q");
     let (mut count, mut target, mut words) = (None, None, words.iter());
     while let Some(word) = words.next() {
         match *word {
@@ -128,7 +132,7 @@ fn ping(actors: &Actors, local: &Local, words: &[&str]) -> Answer {
     let mut text = format!("PING {target} ({target}): 56 data bytes\n");
     if reaches(actors, local, address) {
         let hops = if local.addresses().contains(&address) { 64 } else { 63 };
-        for number in 0..count {
+        for number in (0..count).filter(|_| !quiet) {
             text.push_str(&format!("64 bytes from {address}: seq={number} ttl={hops} time=0.142 ms\n"));
         }
         text.push_str(&format!(

@@ -10,7 +10,7 @@ pub(crate) mod operators;
 
 pub(crate) use agents::{AgentStep, Agents};
 pub(crate) use config::Configs;
-pub(crate) use exec::{Answer, run};
+pub(crate) use exec::{Answer, NO_PROGRAM, run};
 pub(crate) use helm::Helm;
 pub(crate) use operators::{OperatorStep, Operators};
 

@@ -5,6 +5,7 @@
 
 mod daemon_set;
 mod deployment;
+pub(crate) mod endpoints;
 pub(crate) mod kubelet;
 pub(crate) mod node_ipam;
 mod node_lifecycle;
@@ -17,6 +18,7 @@ mod template;
 
 pub(crate) use daemon_set::DaemonSets;
 pub(crate) use deployment::Deployments;
+pub(crate) use endpoints::EndpointsOfServices;
 pub(crate) use kubelet::Kubelets;
 pub(crate) use node_ipam::{NodeIpam, NodeIpamError};
 pub(crate) use node_lifecycle::NodeLifecycle;

@@ -41,22 +41,16 @@ pub(crate) fn bare(template: &Tree) -> Tree {
     template
 }
 
-/// A short name of a template's content, in Kubernetes' safe alphabet. FNV-1a over the text: equal templates have equal hashes.
+/// A short name of a template's content. FNV-1a over the text: equal templates have equal hashes. Kubernetes prints 32 bits as decimal
+/// digits, and puts safe letters in their place.
 pub(crate) fn hash(template: &Tree) -> String {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    const SAFE: &[u8; 10] = b"456789bcdf";
     let mut value = 0xcbf2_9ce4_8422_2325_u64;
     for byte in bare(template).to_string().bytes() {
         value = (value ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
-    // Kubernetes' hash has 32 bits, printed as decimal digits and then made safe: up to ten characters.
-    let mut folded = u32::try_from((value ^ (value >> 32)) & 0xffff_ffff).unwrap_or_default();
-    let mut text = String::new();
-    for _ in 0..9 {
-        let at = usize::try_from(folded % 27).unwrap_or_default();
-        text.push(char::from(ALPHABET[at]));
-        folded = (folded / 27) ^ folded.rotate_left(7);
-    }
-    text
+    let folded = u32::try_from((value ^ (value >> 32)) & 0xffff_ffff).unwrap_or_default();
+    folded.to_string().bytes().map(|digit| char::from(SAFE[usize::from(digit - b'0')])).collect()
 }
 
 /// A number or a percentage (`25%`) of `total`.

@@ -1,10 +1,12 @@
 //! What a fresh kind cluster without a CNI plugin has.
 
-use super::{Context, Machine, Name, Shape};
+use serde_json::{Value, json};
+
+use super::{Context, Machine, Name, Shape, kubeadm};
 use crate::store::{Part, Resource, WriteOptions};
 use crate::tree::{Tree, tree};
 
-fn create(cx: &Context, resource: Resource, namespace: &str, object: Tree) {
+pub(super) fn create(cx: &Context, resource: Resource, namespace: &str, object: impl Into<Tree>) {
     let made = cx.store.create(resource, namespace, object, &WriteOptions { part: Part::Whole, dry_run: false });
     debug_assert!(made.is_ok(), "{resource:?}: {made:?}");
 }
@@ -14,9 +16,7 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         create(cx, Resource::Namespace, "", tree!({"metadata": {"name": name}}));
     }
-    for name in ["coredns", "kube-proxy"] {
-        create(cx, Resource::ServiceAccount, "kube-system", tree!({"metadata": {"name": name}}));
-    }
+    kubeadm::furnish(cx, shape);
     create(
         cx,
         Resource::Service,
@@ -38,6 +38,7 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
             "metadata": {
                 "name": "kube-dns",
                 "labels": {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"},
+                "annotations": {"prometheus.io/port": "9153", "prometheus.io/scrape": "true"},
             },
             "spec": {
                 "clusterIP": service_address(shape, 10),
@@ -48,27 +49,6 @@ pub(crate) fn furnish(cx: &Context, shape: &Shape) {
                 ],
                 "selector": {"k8s-app": "kube-dns"},
             },
-        }),
-    );
-    create(
-        cx,
-        Resource::ConfigMap,
-        "kube-system",
-        tree!({
-            "metadata": {"name": "kubeadm-config"},
-            "data": {"ClusterConfiguration": format!(
-                "apiServer: {{}}\nclusterName: {}\nkind: ClusterConfiguration\nkubernetesVersion: {}\nnetworking:\n  podSubnet: {}\n  serviceSubnet: {}\n",
-                shape.name, shape.kubernetes, shape.pod_subnet, shape.service_subnet
-            )},
-        }),
-    );
-    create(
-        cx,
-        Resource::ConfigMap,
-        "kube-system",
-        tree!({
-            "metadata": {"name": "coredns"},
-            "data": {"Corefile": ".:53 {\n    errors\n    health\n    ready\n    kubernetes cluster.local\n    forward . /etc/resolv.conf\n    cache 30\n}\n"},
         }),
     );
     create(cx, Resource::DaemonSet, "kube-system", kube_proxy(shape));
@@ -106,9 +86,11 @@ fn kube_proxy(shape: &Shape) -> Tree {
     })
 }
 
-fn coredns() -> Tree {
-    let probe = |path: &str, port: u16| tree!({"httpGet": {"path": path, "port": port, "scheme": "HTTP"}});
-    tree!({
+fn coredns() -> Value {
+    let probe = |path: &str, port: &str| json!({"path": path, "port": port, "scheme": "HTTP"});
+    let port =
+        |number: u16, name: &str, protocol: &str| json!({"containerPort": number, "name": name, "protocol": protocol});
+    json!({
         "metadata": {"name": "coredns", "labels": {"k8s-app": "kube-dns"}},
         "spec": {
             "replicas": 2,
@@ -130,11 +112,25 @@ fn coredns() -> Tree {
                         "image": "registry.k8s.io/coredns/coredns:v1.12.1",
                         "args": ["-conf", "/etc/coredns/Corefile"],
                         "ports": [
-                            {"containerPort": 53, "name": "dns", "protocol": "UDP"},
-                            {"containerPort": 53, "name": "dns-tcp", "protocol": "TCP"},
+                            port(53, "dns", "UDP"),
+                            port(53, "dns-tcp", "TCP"),
+                            port(9153, "metrics", "TCP"),
+                            port(8080, "liveness-probe", "TCP"),
+                            port(8181, "readiness-probe", "TCP"),
                         ],
-                        "livenessProbe": probe("/health", 8080),
-                        "readinessProbe": probe("/ready", 8181),
+                        "livenessProbe": {
+                            "httpGet": probe("/health", "liveness-probe"),
+                            "initialDelaySeconds": 60,
+                            "timeoutSeconds": 5,
+                            "failureThreshold": 5,
+                        },
+                        "readinessProbe": {"httpGet": probe("/ready", "readiness-probe")},
+                        "resources": {"limits": {"memory": "170Mi"}, "requests": {"cpu": "100m", "memory": "70Mi"}},
+                        "volumeMounts": [{"mountPath": "/etc/coredns", "name": "config-volume", "readOnly": true}],
+                    }],
+                    "volumes": [{
+                        "name": "config-volume",
+                        "configMap": {"name": "coredns", "items": [{"key": "Corefile", "path": "Corefile"}]},
                     }],
                 },
             },

@@ -19,15 +19,24 @@ pub(crate) struct Note {
     pub(crate) tone: Tone,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
+    /// The container that it is about, where it is about one.
+    pub(crate) container: Option<String>,
 }
 
 impl Note {
     pub(crate) fn normal(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { tone: Tone::Normal, reason, message: message.into() }
+        Self { tone: Tone::Normal, reason, message: message.into(), container: None }
     }
 
     pub(crate) fn warning(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { tone: Tone::Warning, reason, message: message.into() }
+        Self { tone: Tone::Warning, reason, message: message.into(), container: None }
+    }
+}
+
+impl Note {
+    /// The same about a container.
+    pub(crate) fn about(self, container: &str) -> Self {
+        Self { container: Some(container.to_owned()), ..self }
     }
 }
 
@@ -77,11 +86,13 @@ impl Recorder {
         self.sequence += 1;
         let nanoseconds = u64::try_from(store.now().as_nanosecond()).unwrap_or_default() + self.sequence;
         let name = format!("{}.{nanoseconds:016x}", about.meta.name);
-        let mut source_value = tree!({"component": source.component});
+        // The scheduler writes events of the newer kind, which have no such field.
+        let newer = source.component == "default-scheduler";
+        let mut source_value = if newer { tree!({}) } else { tree!({"component": source.component}) };
         if !source.host.is_empty() {
             source_value["host"] = source.host.into();
         }
-        let event = tree!({
+        let mut event = tree!({
             "metadata": {"name": name, "namespace": namespace},
             "involvedObject": {
                 "kind": info.kind,
@@ -102,6 +113,9 @@ impl Recorder {
             "lastTimestamp": now,
             "count": 1,
         });
+        if let Some(container) = &note.container {
+            event["involvedObject"]["fieldPath"] = format!("spec.containers{{{container}}}").into();
+        }
         // An event in a namespace that is going is refused, and lost, as in real life.
         if let Ok(stored) = store.create(Resource::Event, namespace, event, &WriteOptions::default()) {
             notes.insert(note, Key::of(&stored));

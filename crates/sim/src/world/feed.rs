@@ -6,12 +6,13 @@ use std::task::Poll;
 use crate::store::{Change, Resource, Store, Subscription};
 
 /// Whose changes matter here.
-const WATCHED: [Resource; 9] = [
+const WATCHED: [Resource; 10] = [
     Resource::Node,
     Resource::Pod,
     Resource::Deployment,
     Resource::ReplicaSet,
     Resource::DaemonSet,
+    Resource::Service,
     Resource::ConfigMap,
     Resource::CiliumNode,
     Resource::CiliumEndpoint,

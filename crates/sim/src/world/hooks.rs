@@ -11,6 +11,9 @@ impl Hooks for World {
     async fn exec(&self, pod: &Stored, container: &str, command: &[String]) -> Result<ExecResult, Status> {
         let (code, stdout, stderr) = World::exec(self, &pod.meta.namespace, &pod.meta.name, Some(container), command)
             .map_err(|error| refusal(&error))?;
+        if stderr.starts_with(crate::cilium::NO_PROGRAM) {
+            return Err(not_started(self, &stderr));
+        }
         Ok(ExecResult { code, stdout, stderr })
     }
 
@@ -30,6 +33,13 @@ impl Hooks for World {
         };
         Ok(lines.iter().filter(wanted).map(shown).collect())
     }
+}
+
+/// A kubelet's complaint about a command that containerd could not start.
+fn not_started(world: &World, why: &str) -> Status {
+    let id = format!("{}{}", world.store().new_uid(), world.store().new_uid()).replace('-', "");
+    let text = format!("failed to exec in container: failed to start exec {id:?}: {}: unknown", why.trim_end());
+    Status::internal(format!("Internal error occurred: error executing command in container: {text}"))
 }
 
 fn refusal(error: &ExecError) -> Status {

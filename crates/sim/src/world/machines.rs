@@ -143,7 +143,7 @@ impl Machines {
             return;
         }
         let node = tree!({
-            "metadata": {"name": **name, "labels": labels(name, machine, alone), "annotations": annotations(machine)},
+            "metadata": {"name": **name, "labels": labels(name, machine, alone), "annotations": annotations()},
             "spec": spec(name, machine, alone),
             "status": status,
         });
@@ -217,10 +217,8 @@ fn labels(name: &Name, machine: &Machine, alone: bool) -> Tree {
     labels
 }
 
-fn annotations(machine: &Machine) -> Tree {
-    let list: Vec<String> = machine.addresses.iter().map(ToString::to_string).collect();
+fn annotations() -> Tree {
     tree!({
-        "alpha.kubernetes.io/provided-node-ip": list.join(","),
         "node.alpha.kubernetes.io/ttl": "0",
         "volumes.kubernetes.io/controller-managed-attach-detach": "true",
     })

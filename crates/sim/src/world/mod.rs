@@ -9,6 +9,7 @@ mod events;
 mod feed;
 mod handle;
 mod hooks;
+mod kubeadm;
 mod lenient;
 mod logs;
 mod machines;
@@ -34,8 +35,10 @@ pub(crate) use timers::Timers;
 mod tests;
 
 use crate::cilium::{AgentStep, Agents, Configs, Helm, OperatorStep, Operators, operators};
+use crate::controllers::endpoints;
 use crate::controllers::{
-    DaemonSets, Deployments, Kubelets, NodeIpam, NodeIpamError, NodeLifecycle, Nodes, Pods, ReplicaSets, Scheduler,
+    DaemonSets, Deployments, EndpointsOfServices, Kubelets, NodeIpam, NodeIpamError, NodeLifecycle, Nodes, Pods,
+    ReplicaSets, Scheduler,
 };
 use crate::store::{Change, ChangeKind, Resource, Store};
 
@@ -60,6 +63,7 @@ pub(crate) enum Task {
     Deployment(Key),
     ReplicaSet(Key),
     DaemonSet(Name),
+    Endpoints(Key),
     Schedule,
     Pod(Name, u32, PodStep),
     Exit(Name, u32, i32),
@@ -84,6 +88,7 @@ pub(crate) struct Actors {
     deployments: Deployments,
     replica_sets: ReplicaSets,
     daemon_sets: DaemonSets,
+    endpoints: EndpointsOfServices,
     scheduler: Scheduler,
     pub(crate) kubelets: Kubelets,
     node_ipam: NodeIpam,
@@ -118,6 +123,7 @@ impl Actors {
             deployments: Deployments::default(),
             replica_sets: ReplicaSets::default(),
             daemon_sets: DaemonSets::default(),
+            endpoints: EndpointsOfServices::default(),
             scheduler: Scheduler::default(),
             kubelets: Kubelets::default(),
             node_ipam,
@@ -143,6 +149,7 @@ impl Actors {
                 self.deployments.replica_set_changed(cx, change);
             }
             Resource::DaemonSet => self.daemon_sets.changed(cx, &self.nodes, change),
+            Resource::Service => self.endpoints.service_changed(cx, change),
             Resource::CiliumNode => {
                 self.agents.cilium_node_changed(cx, change);
                 self.operators.cilium_node_changed(cx, change);
@@ -153,6 +160,9 @@ impl Actors {
                 let meta = &change.object.meta;
                 if &*meta.namespace == cilium::components::NAMESPACE && &*meta.name == cilium::config::CONFIG_MAP {
                     self.operators.config_changed(cx);
+                }
+                if change.kind == ChangeKind::Deleted && &*meta.name == kubeadm::ROOT_CA {
+                    kubeadm::publish_again(cx, &change.object);
                 }
             }
             _ => {}
@@ -176,6 +186,7 @@ impl Actors {
             }
             self.operators.agent_pod_changed(cx, pod);
         }
+        self.endpoints.pod_changed(cx, before, after);
         self.operators.dns_pod_changed(cx, before, after);
         self.scheduler.pod_changed(cx, before, after);
         self.kubelets.pod_changed(cx, before, after);
@@ -213,6 +224,7 @@ impl Actors {
             Task::Deployment(key) => self.deployments.reconcile(cx, &self.pods, &key),
             Task::ReplicaSet(key) => self.replica_sets.reconcile(cx, &self.pods, key),
             Task::DaemonSet(uid) => self.daemon_sets.reconcile(cx, &self.pods, &self.nodes, uid),
+            Task::Endpoints(key) => self.endpoints.reconcile(cx, &self.pods, &key),
             Task::Schedule => self.scheduler.run(cx, &self.pods, &self.nodes),
             Task::Pod(uid, life, step) => self.kubelets.step(cx, &uid, life, step),
             Task::Exit(uid, life, code) => self.kubelets.exit_of_life(cx, &uid, life, code),
@@ -250,6 +262,10 @@ impl Actors {
                 self.kubelets.machine_runs(name, addresses);
                 if machine.control_plane {
                     boot::static_pods(cx, name, machine, &self.shape.kubernetes);
+                    kubeadm::lead(cx, name);
+                    if let Some(address) = machine.addresses.first() {
+                        endpoints::of_api_server(cx, *address);
+                    }
                 }
                 self.kubelets.resume(cx, name);
             }

@@ -25,6 +25,39 @@ struct Entry {
     time: Option<String>,
 }
 
+/// Which fields of others an apply may take.
+#[derive(Debug, Clone)]
+pub(crate) struct Takes {
+    /// These, where nothing else is in dispute; without a set, all.
+    only: Option<Fields>,
+}
+
+impl Takes {
+    /// `force`.
+    pub(crate) fn all() -> Takes {
+        Takes { only: None }
+    }
+
+    /// None.
+    pub(crate) fn nothing() -> Takes {
+        Takes { only: Some(Fields::new()) }
+    }
+
+    /// What `kubectl apply` has noted in the object's annotation as applied, and the annotation itself: so that
+    /// `kubectl apply --server-side` can go on where it was.
+    pub(crate) fn last_applied(resource: Resource, live: &Value, annotation: &str) -> Takes {
+        let text = live["metadata"]["annotations"][annotation].as_str().unwrap_or_default();
+        let Ok(config) = serde_json::from_str::<Value>(text) else { return Takes::nothing() };
+        let mut fields = typed::fields(schemas().of(resource), &config);
+        fields.insert(["metadata", "annotations", annotation].map(Step::field).to_vec());
+        Takes { only: Some(fields) }
+    }
+
+    fn all_of(&self, conflicts: &[(Manager, Fields)]) -> bool {
+        self.only.as_ref().is_none_or(|only| conflicts.iter().all(|(_, set)| set.is_subset(only)))
+    }
+}
+
 /// `metadata.managedFields`, as sets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ownership(BTreeMap<Manager, Entry>);
@@ -45,6 +78,17 @@ impl Ownership {
             (manager, Entry { fields: fields::decode(&entry["fieldsV1"]), time })
         });
         Ownership(entries.collect())
+    }
+
+    /// Of an object that a client sends: what it says itself, where it says anything. Clients may hand fields over so, and
+    /// `[{}]` means that nobody owns any.
+    pub(crate) fn given(new: &Value, old: &Value) -> Ownership {
+        let list = new["metadata"]["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
+        match list {
+            [] => Ownership::read(old),
+            [one] if one.as_object().is_some_and(Map::is_empty) => Ownership::default(),
+            _ => Ownership::read(new),
+        }
     }
 
     /// Whether nobody owns anything.
@@ -119,7 +163,7 @@ impl Ownership {
         live: &Value,
         config: &Value,
         manager: &Manager,
-        force: bool,
+        takes: &Takes,
         time: &str,
     ) -> Result<Value, Status> {
         let root = schemas().of(resource);
@@ -134,11 +178,11 @@ impl Ownership {
             Some(last) if !last.fields.is_empty() => self.prune(root, &merged, &last.fields),
             _ => merged,
         };
-        self.settle(resource, &live, &object, manager, force)?;
+        self.settle(resource, &live, &object, manager, takes)?;
         if let Some(entry) = self.0.get_mut(manager) {
             strip(&mut entry.fields);
-            let changed = last.as_ref().is_none_or(|l| l.fields != entry.fields) || live != object;
-            if changed || entry.time.is_none() {
+            // Who applies what is there already comes to own it, without a time.
+            if live != object {
                 entry.time = Some(time.to_owned());
             }
         }
@@ -153,7 +197,7 @@ impl Ownership {
         live: &Value,
         object: &Value,
         manager: &Manager,
-        force: bool,
+        takes: &Takes,
     ) -> Result<(), Status> {
         let (changed, removed) = differences(schemas().of(resource), resource, manager, live, object);
         let mut conflicts: Vec<(Manager, Fields)> = Vec::new();
@@ -163,7 +207,7 @@ impl Ownership {
                 conflicts.push((other.clone(), both));
             }
         }
-        if !force && !conflicts.is_empty() {
+        if !takes.all_of(&conflicts) {
             return Err(conflict(&conflicts));
         }
         for (other, entry) in self.0.iter_mut().filter(|(m, _)| *m != manager) {

@@ -8,4 +8,4 @@ mod managers;
 mod typed;
 
 pub(crate) use blank::blank;
-pub(crate) use managers::{Manager, Ownership};
+pub(crate) use managers::{Manager, Ownership, Takes};

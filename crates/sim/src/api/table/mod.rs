@@ -54,6 +54,11 @@ impl Printer {
         Printer { resource, columns, custom, include, now }
     }
 
+    /// Ages are as of this moment from now on.
+    pub(crate) fn at(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
     /// `columnDefinitions`.
     pub(crate) fn columns(&self) -> Value {
         self.columns.iter().map(Column::to_value).collect()

@@ -176,6 +176,24 @@ impl Chart<'_> {
         labels
     }
 
+    /// Charts before 1.19 have no named ports for health checks.
+    fn health_port(&self, number: u16) -> Value {
+        if self.release.minor() >= 19 { "health".into() } else { number.into() }
+    }
+
+    fn ports(&self, all: &[(&str, u16)]) -> Value {
+        let port = |(name, number): &(&str, u16)| json!({"containerPort": number, "hostPort": number, "name": name, "protocol": "TCP"});
+        if self.release.minor() >= 19 { all.iter().map(port).collect() } else { json!([]) }
+    }
+
+    fn operator_ports(&self) -> Value {
+        let mut ports = self.ports(&[("health", 9234)]);
+        if let Some(list) = ports.as_array_mut() {
+            list.push(json!({"containerPort": 9963, "hostPort": 9963, "name": "prometheus", "protocol": "TCP"}));
+        }
+        ports
+    }
+
     fn agent(&self, checksum: &str) -> Value {
         let image = self.image("image", "quay.io/cilium/cilium", "");
         let policy = self.policy("image");
@@ -193,7 +211,7 @@ impl Chart<'_> {
                 "httpGet": {
                     "host": "127.0.0.1",
                     "path": "/healthz",
-                    "port": "health",
+                    "port": self.health_port(9879),
                     "scheme": "HTTP",
                     "httpHeaders": [{"name": "brief", "value": "true"}],
                 },
@@ -204,6 +222,11 @@ impl Chart<'_> {
         };
         let mut startup = probe(if self.release.minor() <= 17 { 105 } else { 300 }, 2);
         startup["initialDelaySeconds"] = 5.into();
+        let patient = |failures: u32| {
+            let mut probe = probe(failures, 30);
+            probe["timeoutSeconds"] = 5.into();
+            probe
+        };
         let mut config = init(CONFIG_INIT_CONTAINER, &["cilium-dbg", "build-config"]);
         config["volumeMounts"] = json!([{"mountPath": "/tmp", "name": "tmp"}]);
         let mut annotations = json!({"kubectl.kubernetes.io/default-container": AGENT.container});
@@ -241,13 +264,10 @@ impl Chart<'_> {
                             "imagePullPolicy": policy,
                             "command": ["cilium-agent"],
                             "args": [format!("--config-dir={CONFIG_DIR}")],
-                            "ports": [
-                                {"containerPort": 9879, "hostPort": 9879, "name": "health", "protocol": "TCP"},
-                                {"containerPort": 4244, "hostPort": 4244, "name": "peer-service", "protocol": "TCP"},
-                            ],
+                            "ports": self.ports(&[("health", 9879), ("peer-service", 4244)]),
                             "startupProbe": startup,
-                            "livenessProbe": probe(10, 30),
-                            "readinessProbe": probe(3, 30),
+                            "livenessProbe": patient(10),
+                            "readinessProbe": patient(3),
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                             "volumeMounts": [
                                 {"mountPath": "/var/run/cilium", "name": "cilium-run"},
@@ -278,7 +298,7 @@ impl Chart<'_> {
             ];
             keys.iter().map(|key| json!({"key": key, "operator": "Exists"})).collect()
         };
-        let probe = || json!({"httpGet": {"host": "127.0.0.1", "path": "/healthz", "port": "health", "scheme": "HTTP"}, "timeoutSeconds": 3});
+        let probe = || json!({"httpGet": {"host": "127.0.0.1", "path": "/healthz", "port": self.health_port(9234), "scheme": "HTTP"}, "timeoutSeconds": 3});
         let mut liveness = probe();
         liveness["initialDelaySeconds"] = 60.into();
         let mut readiness = probe();
@@ -311,10 +331,7 @@ impl Chart<'_> {
                             "imagePullPolicy": self.policy("operator.image"),
                             "command": ["cilium-operator-generic"],
                             "args": [format!("--config-dir={CONFIG_DIR}"), "--debug=$(CILIUM_DEBUG)"],
-                            "ports": [
-                                {"containerPort": 9234, "hostPort": 9234, "name": "health"},
-                                {"containerPort": 9963, "hostPort": 9963, "name": "prometheus", "protocol": "TCP"},
-                            ],
+                            "ports": self.operator_ports(),
                             "livenessProbe": liveness,
                             "readinessProbe": readiness,
                             "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -71,6 +71,7 @@ impl Operators {
                             "lastTransitionTime": now,
                         });
                         set_condition(node, condition);
+                        first(node, "NetworkUnavailable");
                     }
                 });
             } else if scheduled && set && !tainted {
@@ -103,4 +104,11 @@ fn is_up(node: &Tree) -> bool {
     conditions
         .into_iter()
         .any(|one| one["type"] == "NetworkUnavailable" && one["status"] == "False" && one["reason"] == "CiliumIsUp")
+}
+
+/// Puts a condition before the others: a strategic merge patch puts what is new in front.
+fn first(node: &mut Tree, kind: &str) {
+    if let Some(list) = node["status"]["conditions"].as_array_mut() {
+        list.sort_by_key(|one| one["type"] != kind);
+    }
 }

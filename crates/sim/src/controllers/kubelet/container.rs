@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::view::{ContainerView, Images};
 use crate::tree::{Tree, tree};
@@ -37,6 +38,8 @@ pub(super) struct Container {
     /// The last wait of CrashLoopBackOff; none before the first crash.
     pub(super) back_off: Option<Duration>,
     shows_log: bool,
+    resources: Tree,
+    mounts: Tree,
 }
 
 impl Container {
@@ -53,6 +56,8 @@ impl Container {
             restarts: 0,
             back_off: None,
             shows_log: view.termination_message_policy == "FallbackToLogsOnError",
+            resources: if view.resources.is_object() { view.resources.clone().into() } else { tree!({}) },
+            mounts: view.volume_mounts.iter().map(mount).collect(),
         }
     }
 
@@ -119,9 +124,9 @@ impl Container {
             }
             other => self.state_value(other),
         };
-        tree!({
+        let mut status = tree!({
             "name": self.name,
-            "image": self.image,
+            "image": full_name(&self.image),
             "imageID": if created { self.image_id.as_str() } else { "" },
             "containerID": if created { self.container_id() } else { String::new() },
             "state": state,
@@ -129,7 +134,17 @@ impl Container {
             "ready": self.ready,
             "restartCount": self.restarts,
             "started": self.is_running(),
-        })
+        });
+        if created {
+            status["resources"] = self.resources.clone();
+            if let Some(requests) = self.resources.get("requests") {
+                status["allocatedResources"] = requests.clone();
+            }
+        }
+        if self.mounts.as_array().is_some_and(|list| !list.is_empty()) {
+            status["volumeMounts"] = self.mounts.clone();
+        }
+        status
     }
 
     fn container_id(&self) -> String {
@@ -166,5 +181,40 @@ impl Container {
                 tree!({"terminated": terminated})
             }
         }
+    }
+}
+
+/// A mount as a kubelet reports it.
+fn mount(mount: &Value) -> Tree {
+    let mut out = tree!({"name": mount["name"], "mountPath": mount["mountPath"]});
+    if mount["readOnly"] == true {
+        out["readOnly"] = true.into();
+        out["recursiveReadOnly"] = "Disabled".into();
+    }
+    out
+}
+
+/// An image's name as containerd has it: with its registry.
+fn full_name(image: &str) -> String {
+    match image.split_once('/') {
+        None => format!("docker.io/library/{image}"),
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
+        Some(_) => format!("docker.io/{image}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("alpine:3.22", "docker.io/library/alpine:3.22")]
+    #[case("cilium/cilium:v1", "docker.io/cilium/cilium:v1")]
+    #[case("quay.io/cilium/cilium:v1", "quay.io/cilium/cilium:v1")]
+    #[case("localhost/x", "localhost/x")]
+    fn images_have_their_registry(#[case] image: &str, #[case] expected: &str) {
+        assert_eq!(full_name(image), expected);
     }
 }

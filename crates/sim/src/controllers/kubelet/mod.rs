@@ -220,7 +220,7 @@ impl Kubelets {
             (true, true) => took.min(grace),
             (true, false) => grace,
         };
-        self.note(cx, uid, "Killing", |container| format!("Stopping container {}", container.name));
+        self.note(cx, uid, |container| vec![("Killing", format!("Stopping container {}", container.name))]);
         let Some(local) = self.pods.get(uid) else { return };
         let (life, node) = (local.life, local.node.clone());
         // An agent closes its API first of all: whoever wants an address from then on waits for its successor.
@@ -356,6 +356,7 @@ impl Kubelets {
         if self.lacks_image(cx, uid) {
             return;
         }
+        self.speak(cx, uid);
         let Some(local) = self.pods.get_mut(uid) else { return };
         local.stage = Stage::Running;
         let (life, node, program) = (local.life, local.node.clone(), local.view.program());
@@ -379,12 +380,33 @@ impl Kubelets {
             self.set_ready(uid, true);
             self.write_status(cx, uid);
         }
-        for (reason, text) in [("Pulled", "already present on machine"), ("Created", ""), ("Started", "")] {
-            self.note(cx, uid, reason, |container| match reason {
-                "Pulled" => format!("Container image {:?} {text}", container.image),
-                "Created" => format!("Created container: {}", container.name),
-                _ => format!("Started container {}", container.name),
-            });
+        self.note(cx, uid, |container| {
+            vec![
+                ("Pulled", format!("Container image {:?} already present on machine", container.image)),
+                ("Created", format!("Created container: {}", container.name)),
+                ("Started", format!("Started container {}", container.name)),
+            ]
+        });
+    }
+
+    /// As [`Self::speak`], of one container.
+    fn speak_again(&self, cx: &mut Context, uid: &Name, index: usize) {
+        let container = self.pods.get(uid).and_then(|local| local.view.containers.get(index));
+        let Some(container) = container else { return };
+        let now = cx.store.now();
+        for line in container.says() {
+            cx.logs.write(uid, &container.name, now, line);
+        }
+    }
+
+    /// What its containers write as they start.
+    fn speak(&self, cx: &mut Context, uid: &Name) {
+        let Some(local) = self.pods.get(uid) else { return };
+        let now = cx.store.now();
+        for container in &local.view.containers {
+            for line in container.says() {
+                cx.logs.write(uid, &container.name, now, line);
+            }
         }
     }
 
@@ -480,6 +502,8 @@ impl Kubelets {
         container.restarts += 1;
         container.begin(&now);
         cx.logs.turn(uid, &container.name);
+        self.speak_again(cx, uid, index);
+        let Some(local) = self.pods.get_mut(uid) else { return };
         let probe = local.view.has_probe();
         if program != Program::Other {
             cx.signals.push_back(Signal::Started { pod: uid.clone(), node, program });
@@ -498,15 +522,18 @@ impl Kubelets {
         }
     }
 
-    /// An everyday event about each container.
-    fn note(&self, cx: &mut Context, uid: &Name, reason: &'static str, text: impl Fn(&Container) -> String) {
+    /// Everyday events about each container.
+    fn note(&self, cx: &mut Context, uid: &Name, notes: impl Fn(&Container) -> Vec<(&'static str, String)>) {
         if !cx.events.everyday {
             return;
         }
         let (Some(local), Some(object)) = (self.pods.get(uid), cx.store.find_uid(uid)) else { return };
         for container in &local.containers {
             let source = Source { component: "kubelet", host: &local.node };
-            cx.events.write(&cx.store, &object, source, Note::normal(reason, text(container)));
+            for (reason, text) in notes(container) {
+                let note = Note::normal(reason, text).about(&container.name);
+                cx.events.write(&cx.store, &object, source, note);
+            }
         }
     }
 

@@ -65,7 +65,22 @@ pub(super) fn write(cx: &mut Context, local: &Local, hosts: &[String]) {
         ] {
             set_condition(pod, condition(local, kind, holds, &now));
         }
+        observe(pod);
     });
+}
+
+/// Conditions in a kubelet's order, after those of others; and which generation of the pod all of it is about.
+fn observe(pod: &mut Tree) {
+    const ORDER: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+    let generation = pod["metadata"]["generation"].as_i64().unwrap_or(1);
+    let status = &mut pod["status"];
+    status["observedGeneration"] = generation.into();
+    if let Some(list) = status["conditions"].as_array_mut() {
+        list.sort_by_key(|one| ORDER.iter().position(|kind| one["type"] == **kind).map_or(0, |at| at + 1));
+        for one in list {
+            one["observedGeneration"] = generation.into();
+        }
+    }
 }
 
 fn condition(local: &Local, kind: &str, holds: bool, now: &str) -> Tree {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::store::Stored;
 use crate::world::{Program, or_default};
@@ -37,6 +38,10 @@ pub(super) struct ContainerView {
     args: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) termination_message_policy: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) resources: Value,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) volume_mounts: Vec<Value>,
     readiness_probe: Option<ProbeView>,
     startup_probe: Option<ProbeView>,
 }
@@ -86,7 +91,10 @@ impl PodView {
             ["sh" | "/bin/sh" | "bash" | "/bin/bash", "-c", script] => script.trim(),
             _ => return None,
         };
-        let last = script.rsplit([';', '&', '\n']).map(str::trim).find(|part| !part.is_empty())?;
+        let last = parts(script).last()?;
+        if matches!(last.split(' ').next(), Some("echo" | "true" | "date")) {
+            return Some(0);
+        }
         let code = last.strip_prefix("exit")?.trim();
         if code.is_empty() { Some(0) } else { code.parse().ok() }
     }
@@ -106,6 +114,24 @@ impl PodView {
         });
         Duration::from_secs(seconds.max().unwrap_or_default())
     }
+}
+
+impl ContainerView {
+    /// What it writes as it starts, where that can be told from its words: what it echoes.
+    pub(super) fn says(&self) -> Vec<String> {
+        let words: Vec<&str> = self.command.iter().chain(&self.args).map(String::as_str).collect();
+        let echo = |part: &str| Some(part.strip_prefix("echo ")?.trim().trim_matches(['"', '\'']).to_owned());
+        match words.as_slice() {
+            ["echo", rest @ ..] => vec![rest.join(" ")],
+            ["sh" | "/bin/sh" | "bash" | "/bin/bash", "-c", script] => parts(script).map_while(echo).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The commands of a script that has one after the other.
+fn parts(script: &str) -> impl DoubleEndedIterator<Item = &str> {
+    script.split([';', '&', '\n']).map(str::trim).filter(|part| !part.is_empty())
 }
 
 pub(super) fn is_mirror(pod: &Stored) -> bool {

@@ -11,12 +11,9 @@ fn a_cluster_comes_up(#[values("1.18.4", "1.19.1", "1.20.2")] version: &str) {
     virtually(async {
         let lab = Lab::boot(version, shape(version, 2, 1)).await;
         lab.pass(20).await;
-        let ready = |lab: &Lab| {
-            lab.all(Resource::Node)
-                .iter()
-                .filter(|node| node.value()["status"]["conditions"][3]["status"] == "True")
-                .count()
-        };
+        let holds = |condition: &serde_json::Value| condition["type"] == "Ready" && condition["status"] == "True";
+        let is_ready = |node: serde_json::Value| node["status"]["conditions"].as_array().unwrap().iter().any(holds);
+        let ready = |lab: &Lab| lab.all(Resource::Node).iter().filter(|node| is_ready(node.value())).count();
         assert_eq!(ready(&lab), 0, "no CNI plugin, no ready node");
         assert!(lab.ready("k8s-app", "kube-proxy", 3));
         lab.install(&::cilium::values::IpamValues::default());
