@@ -25,7 +25,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("data/start-verdicts.json")).unwrap()
+    serde_json::from_str(include_str!("data/start-verdicts.json")).expect("the recording is in the form of `Case`")
 }
 
 /// What the model's operator says; empty if it starts.

@@ -52,7 +52,10 @@ fn they_hold_the_addresses_of_ready_pods() {
         assert_eq!((&left.meta.name, &left.value()["endpoints"]), (&slice.meta.name, &Value::Null));
         scale(1).unwrap();
         lab.until("one address", 60, |lab| both(lab, "alpine", "alpine").1.len() == 1).await;
-        assert_eq!(slices().map(|one| one.meta.name.clone()).collect::<Vec<_>>(), [slice.meta.name.clone()]);
+        assert_eq!(
+            slices().map(|one| one.meta.name.clone()).collect::<Vec<_>>(),
+            std::slice::from_ref(&slice.meta.name)
+        );
         lab.delete(Resource::Service, "alpine", "alpine");
         lab.until("no endpoints are left", 10, |lab| {
             slices().count() == 0 && lab.store.find(Resource::Endpoints, "alpine", "alpine").is_none()
