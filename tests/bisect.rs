@@ -17,6 +17,8 @@ const DUPLICATE: &str = r#"
 name: duplicate
 summary: A block that another node has stays where it was written, and is named in operator-status.
 cluster: {workers: 1}
+invariants:
+  off: {podcidrs-disjoint: A block is given to two nodes on purpose., podcidrs-never-emptied: "From 1.20 on it is, which is looked for."}
 cilium:
   ipam: {mode: cluster-pool, clusterPoolIPv4PodCIDRList: [10.42.0.0/16], clusterPoolIPv4MaskSize: 24}
 steps:

@@ -572,7 +572,7 @@ pub(crate) struct SimUp {
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) nodes: u32,
     /// Cilium's version.
-    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one)]
+    #[arg(long, value_name = "VERSION", default_value_t = versions().cilium.default.clone(), value_parser = versions::one_or_newer_patch)]
     pub(crate) cilium: Version,
     /// Port on 127.0.0.1; 0 takes any that is free.
     #[arg(long, value_name = "PORT", default_value_t = 0)]

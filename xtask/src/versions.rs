@@ -13,7 +13,16 @@ pub(crate) struct VersionList(pub(crate) Vec<Version>);
 
 /// Value of a flag that takes one version: the version itself, or the newest known of a range, which is said.
 pub(crate) fn one(text: &str) -> Result<Version, String> {
-    let one = versions::one(text, versions()).map_err(|error| error.to_string())?;
+    said(versions::one(text, versions()))
+}
+
+/// The same for a cluster to play with, which takes a newer patch of a known minor as that minor.
+pub(crate) fn one_or_newer_patch(text: &str) -> Result<Version, String> {
+    said(versions::one_or_newer_patch(text, versions()))
+}
+
+fn said(one: Result<versions::One, versions::AskError>) -> Result<Version, String> {
+    let one = one.map_err(|error| error.to_string())?;
     if let Some(note) = one.note {
         // Not on standard output: that may be JSON.
         eprintln!("note: {note}");

@@ -118,8 +118,8 @@ pub fn find(name: &str) -> Option<&'static Code> {
     ALL.iter().find(|code| code.name == name).copied()
 }
 
-/// Codes of the domain rules (`crates/lint`) that `allow` may name as well. Whether such a line is needed is said by those rules, since
-/// nothing here can tell.
+/// Codes that `allow` may name as well although parsing cannot tell whether such a line is needed: those of the domain rules
+/// (`crates/lint`), and those that need to know which versions there are. Whoever judges by them says so.
 pub static DOMAIN: &[&str] = &[
     "chart-refuses",
     "no-known-version",

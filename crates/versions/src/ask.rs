@@ -55,6 +55,23 @@ pub fn one(text: &str, known: &Catalogue) -> Result<One, AskError> {
     }
 }
 
+/// The same, where a newer patch of a known minor will do as well: what is known of the minor is taken for it, and that is said.
+///
+/// # Errors
+/// When there is none.
+pub fn one_or_newer_patch(text: &str, known: &Catalogue) -> Result<One, AskError> {
+    if let Some(version) = exact(text).filter(|version| version.pre.is_empty()) {
+        let minor = format!("{}.{}", version.major, version.minor);
+        let newest = known.all().filter(|other| (other.major, other.minor) == (version.major, version.minor)).max();
+        if newest.is_some_and(|newest| version > newest) {
+            let note =
+                format!("Cilium {version} is newer than what kind/versions.yaml lists; it is taken as a {minor}");
+            return Ok(One { version, note: Some(note) });
+        }
+    }
+    one(text, known)
+}
+
 /// All versions that a list means, in its order, each once; a range stands for every known version in it, oldest first.
 ///
 /// Items are separated by commas. Comparators that follow each other belong together: `1.18.4,>=1.19,<1.20` is a version and a range.
@@ -145,6 +162,20 @@ mod tests {
     fn one_version(#[case] text: &str, #[case] version: &str, #[case] noted: bool) {
         let one = one(text, known()).unwrap();
         assert_eq!((one.version.to_string().as_str(), one.note.is_some()), (version, noted));
+    }
+
+    #[rstest]
+    #[case("1.19.99", Ok(("1.19.99", true)))]
+    #[case("1.19.1", Ok(("1.19.1", false)))]
+    #[case("1.19", Ok(("1.19.3", true)))]
+    #[case("1.21.0", Err("the nearest known is 1.20.2"))]
+    #[case("1.20.9-rc.1", Err("unknown Cilium version 1.20.9-rc.1"))]
+    fn a_newer_patch(#[case] text: &str, #[case] expected: Result<(&str, bool), &str>) {
+        match (one_or_newer_patch(text, known()), expected) {
+            (Ok(one), Ok(expected)) => assert_eq!((one.version.to_string().as_str(), one.note.is_some()), expected),
+            (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+            (found, _) => panic!("{found:?}"),
+        }
     }
 
     #[rstest]

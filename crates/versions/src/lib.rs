@@ -7,7 +7,7 @@ mod check;
 mod file;
 mod range;
 
-pub use ask::{AskError, One, many, one};
+pub use ask::{AskError, One, many, one, one_or_newer_patch};
 pub use check::check;
 pub use file::{Catalogue, Chart, Cilium, FileError, Kubernetes, Minor, Release};
 pub use range::Range;
