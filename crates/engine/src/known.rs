@@ -41,19 +41,9 @@ impl<'a> Known<'a> {
         if defer {
             return Some(Xpass::Tolerated(format!("{reason}; deferred by --defer-xpass")));
         }
-        let failure = Failure {
-            class: FailureClass::Unexpected,
-            message: format!("{what}: if the bug is gone, narrow the mark's `versions` or remove it"),
-            step: None,
-            location: Some(format!("{}:{}", self.path, mark.line)),
-            mismatches: Vec::new(),
-            history: Vec::new(),
-            causes: Vec::new(),
-            last_api_error: None,
-            next: Vec::new(),
-            violation: None,
-            known: None,
-        };
+        let message = format!("{what}: if the bug is gone, narrow the mark's `versions` or remove it");
+        let location = Some(format!("{}:{}", self.path, mark.line));
+        let failure = Failure { location, ..Failure::new(FailureClass::Unexpected, message) };
         // The message has said the rest.
         Some(Xpass::Red { failure: Box::new(failure), reason: mark.reason.clone() })
     }
@@ -99,19 +89,7 @@ mod tests {
     const OLD: Version = Version::new(1, 19, 1);
 
     fn failure(class: FailureClass, message: &str) -> Failure {
-        Failure {
-            class,
-            message: message.to_owned(),
-            step: None,
-            location: None,
-            mismatches: Vec::new(),
-            history: Vec::new(),
-            causes: Vec::new(),
-            last_api_error: None,
-            next: Vec::new(),
-            violation: None,
-            known: None,
-        }
+        Failure::new(class, message)
     }
 
     #[rstest]

@@ -78,6 +78,23 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A failure of which no more than this is known.
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            message: message.into(),
+            step: None,
+            location: None,
+            violation: None,
+            mismatches: Vec::new(),
+            history: Vec::new(),
+            causes: Vec::new(),
+            last_api_error: None,
+            next: Vec::new(),
+            known: None,
+        }
+    }
+
     /// What a known bug's `match` is looked for in: the message, then a line for each difference, then the causes.
     pub fn text(&self) -> String {
         let differs =
@@ -105,10 +122,6 @@ mod tests {
 
     fn failure(class: FailureClass, known: bool) -> Failure {
         Failure {
-            class,
-            message: "podCIDRs of ciliumNode".to_owned(),
-            step: None,
-            location: None,
             mismatches: vec![Mismatch {
                 object: "CiliumNode/worker".to_owned(),
                 field: "spec.ipam.podCIDRs".to_owned(),
@@ -116,12 +129,10 @@ mod tests {
                 observed: "[]".to_owned(),
                 since_ms: None,
             }],
-            history: Vec::new(),
             causes: vec!["a cause".to_owned()],
             last_api_error: Some("not part of it".to_owned()),
-            next: Vec::new(),
-            violation: None,
             known: known.then(|| "a/b#1: why".to_owned()),
+            ..Failure::new(class, "podCIDRs of ciliumNode")
         }
     }
 

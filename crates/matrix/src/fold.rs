@@ -33,19 +33,7 @@ pub struct Attempt {
 impl Attempt {
     /// One that did not come to a run: what is beneath it said no.
     pub fn error(message: &str, took_ms: u64) -> Self {
-        let failure = Failure {
-            class: FailureClass::Infrastructure,
-            message: message.to_owned(),
-            step: None,
-            location: None,
-            mismatches: Vec::new(),
-            history: Vec::new(),
-            causes: Vec::new(),
-            last_api_error: None,
-            next: Vec::new(),
-            violation: None,
-            known: None,
-        };
+        let failure = Failure::new(FailureClass::Infrastructure, message);
         let (outcome, reason) = (Outcome::Error, Some(one_line(message)));
         Self { outcome, took_ms, reason, failure: Some(failure), dir: None, kept: None }
     }

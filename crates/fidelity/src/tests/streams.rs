@@ -37,19 +37,7 @@ impl Stream {
         }
         if self.outcome == Some(Outcome::Failed) {
             kinds.push(EventKind::Failed {
-                failure: Failure {
-                    class: FailureClass::Product,
-                    message: "what was expected was not so".to_owned(),
-                    step: None,
-                    location: None,
-                    violation: None,
-                    mismatches: Vec::new(),
-                    history: Vec::new(),
-                    causes: Vec::new(),
-                    last_api_error: None,
-                    next: Vec::new(),
-                    known: None,
-                },
+                failure: Failure::new(FailureClass::Product, "what was expected was not so"),
             });
         }
         if let Some(outcome) = self.outcome {

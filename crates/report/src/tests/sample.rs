@@ -112,19 +112,7 @@ impl Script {
 }
 
 pub(super) fn failure(class: FailureClass, message: &str) -> Failure {
-    Failure {
-        class,
-        message: message.into(),
-        step: None,
-        location: None,
-        violation: None,
-        mismatches: Vec::new(),
-        history: Vec::new(),
-        causes: Vec::new(),
-        last_api_error: None,
-        next: Vec::new(),
-        known: None,
-    }
+    Failure::new(class, message)
 }
 
 fn change(at_ms: u64, object: &str, version: &str, what: &str) -> Change {
