@@ -99,11 +99,10 @@ impl Ownership {
     /// Writes `metadata.managedFields`.
     pub(crate) fn write(&self, object: &mut Value) {
         let mut entries: Vec<(&Manager, &Entry)> = self.0.iter().filter(|(_, e)| !e.fields.is_empty()).collect();
-        // Kubernetes' order: appliers first, then by time, then by name.
+        // Kubernetes' order: appliers first, then by time (entries without one before all others), then by name.
         entries.sort_by(|(a, x), (b, y)| {
             b.apply
                 .cmp(&a.apply)
-                .then_with(|| x.time.is_none().cmp(&y.time.is_none()))
                 .then_with(|| x.time.cmp(&y.time))
                 .then_with(|| a.name.cmp(&b.name))
                 .then_with(|| a.cmp(b))
