@@ -64,6 +64,7 @@ impl Reader {
         for (kind, key, versions, from) in self.news(view, &pod_kind()) {
             for version in &versions[from..] {
                 self.agent(view, version, &mut found);
+                found.extend(end_of_leader(view, version));
             }
             self.read.insert((kind, key), versions.len());
         }
@@ -144,6 +145,32 @@ fn leadership(view: View<'_>, lease: &Version) -> Dated {
         None => Err(format!("which pod the leading operator {holder} is, is not known")),
     };
     (lease.at, 4, config.map_or_else(Happened::NotKnown, |config| Happened::OperatorLeads { config }))
+}
+
+/// The end of the process that the lease names. Not every operator gives its lease back: one of 1.20.2 that was scaled away ended with
+/// an error, and its lease ran out 15 s later.
+fn end_of_leader(view: View<'_>, version: &Version) -> Option<Dated> {
+    let object = &version.object;
+    let labels = |label: &str| object["metadata"]["labels"][label].as_str();
+    if object["metadata"]["namespace"] != NAMESPACE || !OPERATOR.selects(labels) || !has_ended(version) {
+        return None;
+    }
+    let leases = lease_kind();
+    let then = view.history.kind(&leases).find_map(|(_, versions)| {
+        versions.iter().rev().find(|lease| lease.at <= version.at && lease.seen != Seen::Deleted)
+    })?;
+    let leader = operator_of(view, then.object["spec"]["holderIdentity"].as_str()?, then.at)?;
+    (object["metadata"]["uid"] == *leader.uid).then_some((version.at, 3, Happened::OperatorGone))
+}
+
+/// Whether nothing of an operator's pod runs any more.
+fn has_ended(version: &Version) -> bool {
+    let status = &version.object["status"];
+    let containers = status["containerStatuses"].as_array().into_iter().flatten();
+    let mut own = containers.filter(|container| container["name"] == OPERATOR.container);
+    version.seen == Seen::Deleted
+        || matches!(status["phase"].as_str(), Some("Succeeded" | "Failed"))
+        || own.any(|container| !container["state"]["terminated"].is_null())
 }
 
 /// The operator's pod that a lease names by its node, as it was then.

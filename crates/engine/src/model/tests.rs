@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::EventKind;
+use predict::oracle::Happened;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -151,6 +152,22 @@ fn an_operator_is_followed_with_the_configuration_that_it_has_read() {
     assert_eq!(missing.len(), 3, "{missing:?}");
     told.nodes([0, 1, 2].map(|place| (RANGES[place], Some(errors[place].as_str()))));
     assert_eq!(told.compare(false), Vec::<String>::new());
+}
+
+#[test]
+fn an_operator_that_ends_without_giving_its_lease_back_is_gone() {
+    let mut told = Told::new("1.20.2");
+    told.install();
+    told.nodes(RANGES.map(|range| (range, None)));
+    assert_eq!(told.compare(false), Vec::<String>::new());
+    let mut ended = operator("cilium-operator-1", NODES[1]);
+    ended["status"]["phase"] = json!("Failed");
+    told.put(ended);
+    let edited = Happened::PodCidrsSet { node: NODES[2].to_owned(), pod_cidrs: vec!["10.0.0.0/24".to_owned()] };
+    told.now += 1;
+    told.model.edited(told.base + Duration::from_secs(told.now), edited);
+    told.nodes([("10.0.1.0/24", None), ("10.0.0.0/24", None), ("10.0.0.0/24", None)]);
+    assert_eq!(told.compare(false), Vec::<String>::new(), "nobody was there to put it back");
 }
 
 #[test]
