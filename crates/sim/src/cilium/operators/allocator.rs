@@ -10,7 +10,7 @@ use ipam::operator::{
 use serde::Deserialize;
 
 use super::{OperatorStep, Operators, Stage};
-use crate::store::{Change, Resource, Store, Stored};
+use crate::store::{Change, ChangeKind, Resource, Store, Stored};
 use crate::tree::{Tree, tree};
 use crate::world::{ByName, Context, Name, Names, Rng, Task, or_default};
 
@@ -20,6 +20,10 @@ pub(super) struct Watched {
     /// Changed and not looked at yet, each once, in the order of their first change: a work queue.
     queue: VecDeque<Name>,
     queued: Names,
+    /// The change that came when nothing was queued: its handler has that version in its hands, and waits for the lock if a batch of
+    /// writes holds it, while what comes later goes by the queue. So an operator sees the podCIDRs that it wrote before it sees the error
+    /// that it wrote next, and erases the error.
+    in_hand: Option<Stored>,
     asked: bool,
     /// Generation and error of the version that was looked at last.
     last: ByName<(i64, String)>,
@@ -174,11 +178,14 @@ impl Operators {
         if !matches!(process.stage, Stage::Leading { machine: Some(_), synced: true }) {
             return;
         }
+        let idle = !std::mem::replace(&mut self.watched.asked, true);
         let name: Name = (*change.object.meta.name).into();
-        if self.watched.queued.insert(name.clone()) {
+        if idle && change.kind != ChangeKind::Deleted {
+            self.watched.in_hand = Some(change.object.clone());
+        } else if self.watched.queued.insert(name.clone()) {
             self.watched.queue.push_back(name);
         }
-        if !std::mem::replace(&mut self.watched.asked, true) {
+        if idle {
             let task = Task::Operator(process.pod.clone(), process.life, OperatorStep::Deliver);
             let span = cx.pace.watch;
             cx.later(span, task);
@@ -198,24 +205,26 @@ impl Operators {
 
     /// Hands one CiliumNode to the allocator, as it is now.
     fn give(&mut self, cx: &mut Context, pod: &Name, name: &str) {
-        let event = match cx.store.find(Resource::CiliumNode, "", name) {
-            Some(object) => {
-                let node = snapshot(&object);
-                let now = (object.meta.generation, node.error.clone());
-                let before = self.watched.last.insert(name.into(), now.clone());
-                let change = if before == Some(now) { Touched::Metadata } else { Touched::Content };
-                Event::Upsert { node, change }
-            }
-            None => {
-                self.watched.last.remove(name);
-                Event::Deleted { name: name.to_owned() }
-            }
-        };
-        self.feed(cx, pod, event);
+        if let Some(object) = cx.store.find(Resource::CiliumNode, "", name) {
+            return self.give_version(cx, pod, &object);
+        }
+        self.watched.last.remove(name);
+        self.feed(cx, pod, Event::Deleted { name: name.to_owned() });
+    }
+
+    fn give_version(&mut self, cx: &mut Context, pod: &Name, object: &Stored) {
+        let node = snapshot(object);
+        let now = (object.meta.generation, node.error.clone());
+        let before = self.watched.last.insert((*object.meta.name).into(), now.clone());
+        let change = if before == Some(now) { Touched::Metadata } else { Touched::Content };
+        self.feed(cx, pod, Event::Upsert { node, change });
     }
 
     pub(super) fn deliver(&mut self, cx: &mut Context, pod: &Name) {
         self.watched.asked = false;
+        if let Some(object) = self.watched.in_hand.take() {
+            self.give_version(cx, pod, &object);
+        }
         self.watched.queued.clear();
         for name in std::mem::take(&mut self.watched.queue) {
             self.give(cx, pod, &name);
