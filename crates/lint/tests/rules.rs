@@ -449,3 +449,69 @@ fn scenarios_are_held_against_the_same_rules() {
     let removed = scenario("cilium: {values: {ipam: {operator: {clusterPoolIPv4PodCIDR: 10.1.0.0/16}}}}\n");
     assert!(removed.iter().all(|f| f.code == "removed-key") && !removed.is_empty(), "{removed:#?}");
 }
+
+/// Settings that a rule is there for.
+fn bad_case(code: &str) -> Report {
+    let default_pool = |around: fn(&mut lint::Surroundings)| values_on("", "1.19.1", around);
+    let nodes =
+        |count| values_on(&pools("[10.0.0.0/22]", "24"), "1.19.1", move |around| around.node_count = Some(count));
+    let (v4, off) = (("cluster-pool-ipv4-cidr", "10.0.0.0/16"), ("enable-ipv6", "false"));
+    let live = |objects: &[Value], mask: &str| {
+        let mut all = lint::Objects::default();
+        objects.iter().for_each(|object| all.add(object));
+        all.add(&json!({"kind": "ConfigMap", "metadata": {"name": "cilium-config"}, "data": {"enable-ipv6": "false",
+            "cluster-pool-ipv4-cidr": "10.0.0.0/16", "cluster-pool-ipv4-mask-size": mask}}));
+        lint::lint(&lint::live("context test", &all, &version("1.19.1")).unwrap(), None, Vec::new())
+    };
+    match code {
+        "bad-cidr" => values(&pools("[banana]", "24"), "1.19.1"),
+        "wrong-family" => values(&pools("[fd00::/104]", "24"), "1.19.1"),
+        "overlapping-ranges" => values(&pools("[10.0.0.0/8, 10.1.0.0/16]", "24"), "1.19.1"),
+        "mask-out-of-range" => values(&pools("[10.0.0.0/8]", "33"), "1.19.1"),
+        "mask-too-far" => {
+            values("ipv6: {enabled: true}\nipam: {operator: {clusterPoolIPv6PodCIDRList: [fd00::/64]}}\n", "1.19.1")
+        }
+        "no-pool" => config(&[v4], "1.19.1"),
+        "pool-of-disabled-family" => config(&[v4, off, ("cluster-pool-ipv6-cidr", "fd00::/104")], "1.19.1"),
+        "unreadable-value" => config(&[v4, off, ("enable-ipv4", "yes")], "1.19.1"),
+        "operator-refuses" => config(&[off, ("ipam", "eni")], "1.19.1"),
+        "unknown-mode" => values("ipam: {mode: cluster-role}", "1.19.1"),
+        "chart-refuses" => values("cluster: {name: NotLower}", "1.19.1"),
+        "removed-key" => values("ipam: {operator: {clusterPoolIPv4PodCIDR: 10.1.0.0/16}}", "1.19.1"),
+        "unknown-key" => values("impa: {mode: kubernetes}", "1.19.1"),
+        "pool-without-effect" => values("ipam: {mode: kubernetes, operator: {clusterPoolIPv4MaskSize: 25}}", "1.19.1"),
+        "unaligned-pool" => values(&pools("[192.168.54.16/26]", "28"), "1.19.1"),
+        "pool-smaller-than-mask" => values(&pools("[10.0.0.0/30]", "24"), "1.19.1"),
+        "range-too-small-for-pods" => values(&pools("[10.0.0.0/16]", "30"), "1.19.1"),
+        "range-smaller-than-max-pods" => live(
+            &[
+                cilium_node("n1", "10.0.0.0/26"),
+                json!({"kind": "Node", "metadata": {"name": "n1"}, "status": {"allocatable": {"pods": "110"}}}),
+            ],
+            "26",
+        ),
+        "pool-too-small-for-nodes" => nodes(5),
+        "pool-nearly-full" => nodes(4),
+        "pool-overlaps-service-cidr" => default_pool(|around| around.services = vec!["10.0.1.0/24".parse().unwrap()]),
+        "pool-overlaps-node-network" => {
+            default_pool(|around| around.node_networks = vec!["10.0.1.0/24".parse().unwrap()])
+        }
+        "pool-overlaps-pod-subnet" => default_pool(|around| around.pod_subnets = vec!["10.0.1.0/24".parse().unwrap()]),
+        "pool-outside-native-routing-cidr" => values("ipv4NativeRoutingCIDR: 172.16.0.0/12\n", "1.19.1"),
+        "podcidr-overlap" => live(&[cilium_node("n1", "10.0.1.0/24"), cilium_node("n2", "10.0.1.0/24")], "24"),
+        "node-status-after-change" | "pool-element-changed" => {
+            change(&[("cluster-pool-ipv4-cidr", "10.77.0.0/16")], "1.19.1")
+        }
+        "podcidrs-emptied-by-change" | "mask-change" => change(&[("cluster-pool-ipv4-mask-size", "23")], "1.20.2"),
+        "mode-change" => change(&[("ipam", "kubernetes")], "1.20.2"),
+        other => panic!("{other} has no bad case: a rule that nothing proves"),
+    }
+}
+
+#[test]
+fn every_rule_fires_on_its_bad_case() {
+    for rule in lint::ALL {
+        let report = bad_case(rule.code);
+        assert!(codes(&report).contains(&rule.code), "{}: {:#?}", rule.code, report.findings);
+    }
+}
