@@ -1,12 +1,17 @@
 //! The server's time and its unique ids: both given from outside, so that a run can be repeated.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use ecow::EcoString;
 use jiff::{Timestamp, Unit};
 
 /// Tells the time.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    source: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// The last second that was written down: thousands of objects bear the same one, and share its text.
+    written: Arc<Mutex<(i64, EcoString)>>,
+}
 
 impl std::fmt::Debug for Clock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -17,7 +22,7 @@ impl std::fmt::Debug for Clock {
 impl Clock {
     /// Any source.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Clock {
-        Clock(Arc::new(now))
+        Clock { source: Arc::new(now), written: Arc::default() }
     }
 
     /// `base`, and on from there as tokio's clock goes: virtual where that is paused.
@@ -28,7 +33,17 @@ impl Clock {
 
     /// Now.
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        (self.source)()
+    }
+
+    /// Now, as [`seconds`] writes it.
+    pub(crate) fn stamp(&self) -> EcoString {
+        let now = self.now();
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.0 != now.as_second() || written.1.is_empty() {
+            *written = (now.as_second(), seconds(now).into());
+        }
+        written.1.clone()
     }
 }
 

@@ -92,6 +92,7 @@ impl State {
         if let Some(previous) = previous {
             tree.share(previous.tree());
         }
+        tree.fit();
         let object = Stored::new(Object::new(resource, self.revision, tree, previous.map(|previous| &**previous)));
         let previous = self.tables[resource as usize].insert(object.clone());
         match &previous {

@@ -97,3 +97,13 @@ fn compaction_makes_old_watches_expire() {
     let gone = store.watch_since(Resource::ConfigMap, before).unwrap_err();
     assert_eq!((gone.code, gone.reason), (410, "Expired"));
 }
+
+#[test]
+fn no_two_generated_names_are_the_same() {
+    let store = store();
+    for count in 0..20_000 {
+        let config = json!({"metadata": {"generateName": "x-"}});
+        let made = store.create(Resource::ConfigMap, "default", config, &WriteOptions::default());
+        assert!(made.is_ok(), "{count}: {made:?}");
+    }
+}

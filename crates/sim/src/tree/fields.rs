@@ -103,6 +103,10 @@ impl Fields {
         self.0.len() == other.0.len() && std::ptr::eq(self.0.as_ptr(), other.0.as_ptr())
     }
 
+    pub(super) fn vec_mut(&mut self) -> &mut EcoVec<(EcoString, Tree)> {
+        &mut self.0
+    }
+
     pub(super) fn pairs(&self) -> &[(EcoString, Tree)] {
         &self.0
     }

@@ -27,6 +27,10 @@ impl List {
         &self.0
     }
 
+    pub(super) fn vec_mut(&mut self) -> &mut EcoVec<Tree> {
+        &mut self.0
+    }
+
     /// Whether both are the same in memory, and so equal.
     pub(super) fn is_same(&self, other: &List) -> bool {
         self.0.len() == other.0.len() && std::ptr::eq(self.0.as_ptr(), other.0.as_ptr())

@@ -6,6 +6,7 @@
 
 mod convert;
 mod fields;
+mod fit;
 mod index;
 mod list;
 mod make;

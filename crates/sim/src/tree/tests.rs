@@ -97,3 +97,22 @@ fn of_two_equal_keys_the_last_counts() {
     assert_eq!(fields.remove("b"), Some(3.into()));
     assert_eq!(changed.to_string(), r#"{"a":2,"aa":9}"#);
 }
+
+#[test]
+fn what_fits_has_the_same_content_and_leaves_shared_parts_alone() {
+    let mut tree = Tree::from(serde_json::json!({"list": [1]}));
+    let shared = tree["list"].clone();
+    for key in ["a", "b", "c", "d", "e"] {
+        tree["map"][key] = key.into();
+    }
+    let before = tree.clone();
+    let mut tree = Tree::from(serde_json::Value::from(&tree));
+    tree["list"] = shared.clone();
+    tree["map"]["f"] = "f".into();
+    tree["map"].as_object_mut().map(|map| map.remove("f"));
+    tree.fit();
+    assert_eq!(tree, before);
+    assert!(tree["list"].is_same(&shared));
+    let fields = tree["map"].as_object_mut().map(super::Fields::vec_mut);
+    assert_eq!(fields.map(|fields| (fields.len(), fields.capacity())), Some((5, 5)));
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ecow::EcoString;
 use events::Invariant;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -103,7 +104,7 @@ impl Context {
     }
 
     /// The server's time as objects bear it.
-    pub(crate) fn stamp(&self) -> String {
+    pub(crate) fn stamp(&self) -> EcoString {
         self.store.timestamp()
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ecow::EcoString;
 use jiff::Timestamp;
-use serde_json::Value;
 
-use super::view::{ContainerView, Images};
+use super::view::{ContainerView, Image, Images};
 use crate::tree::{Tree, tree};
 
 /// How a process ended.
@@ -20,16 +20,16 @@ pub(super) struct End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     Waiting { reason: String, message: String },
-    Running { since: String },
-    Ended { since: String, at: String, code: i32, message: String },
+    Running { since: EcoString },
+    Ended { since: EcoString, at: EcoString, code: i32, message: String },
 }
 
 /// A container.
 #[derive(Debug)]
 pub(super) struct Container {
-    pub(super) name: String,
-    pub(super) image: String,
-    image_id: String,
+    pub(super) name: EcoString,
+    pub(super) image: EcoString,
+    pulled: Image,
     id: u64,
     pub(super) state: State,
     last: Option<State>,
@@ -43,12 +43,14 @@ pub(super) struct Container {
 }
 
 impl Container {
-    pub(super) fn new(view: &ContainerView, images: &mut Images) -> Self {
-        let (image_id, id) = images.id(&view.image);
+    /// `spec`: the whole of what the view is a part of.
+    pub(super) fn new(view: &ContainerView, spec: &Tree, images: &mut Images) -> Self {
+        let (pulled, id) = images.of_container(&view.image);
+        let mounts = spec["volumeMounts"].as_array().into_iter().flatten();
         Self {
             name: view.name.clone(),
             image: view.image.clone(),
-            image_id,
+            pulled,
             id,
             state: State::Waiting { reason: "ContainerCreating".to_owned(), message: String::new() },
             last: None,
@@ -56,8 +58,8 @@ impl Container {
             restarts: 0,
             back_off: None,
             shows_log: view.termination_message_policy == "FallbackToLogsOnError",
-            resources: if view.resources.is_object() { view.resources.clone().into() } else { tree!({}) },
-            mounts: view.volume_mounts.iter().map(mount).collect(),
+            resources: if spec["resources"].is_object() { spec["resources"].clone() } else { tree!({}) },
+            mounts: mounts.map(mount).collect(),
         }
     }
 
@@ -65,27 +67,27 @@ impl Container {
         matches!(self.state, State::Running { .. })
     }
 
-    pub(super) fn begin(&mut self, now: &str) {
+    pub(super) fn begin(&mut self, now: &EcoString) {
         if matches!(self.state, State::Ended { .. }) {
             self.last = Some(self.state.clone());
         }
         self.id = self.id.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x632b_e593);
-        self.state = State::Running { since: now.to_owned() };
+        self.state = State::Running { since: now.clone() };
         self.ready = false;
     }
 
-    pub(super) fn complete(&mut self, now: &str) {
+    pub(super) fn complete(&mut self, now: &EcoString) {
         self.end(now, End { code: 0, message: String::new() });
         self.ready = true;
     }
 
-    pub(super) fn end(&mut self, now: &str, end: End) {
+    pub(super) fn end(&mut self, now: &EcoString, end: End) {
         let since = match &self.state {
             State::Running { since } => since.clone(),
-            _ => now.to_owned(),
+            _ => now.clone(),
         };
         let message = if self.shows_log { end.message } else { String::new() };
-        self.state = State::Ended { since, at: now.to_owned(), code: end.code, message };
+        self.state = State::Ended { since, at: now.clone(), code: end.code, message };
         self.ready = false;
     }
 
@@ -95,7 +97,7 @@ impl Container {
     }
 
     /// Its machine went down and came up again.
-    pub(super) fn machine_restarted(&mut self, now: &str) {
+    pub(super) fn machine_restarted(&mut self, now: &EcoString) {
         if self.is_running() {
             self.end(now, End { code: 255, message: String::new() });
             self.restarts += 1;
@@ -126,8 +128,8 @@ impl Container {
         };
         let mut status = tree!({
             "name": self.name,
-            "image": full_name(&self.image),
-            "imageID": if created { self.image_id.as_str() } else { "" },
+            "image": self.pulled.full_name,
+            "imageID": if created { self.pulled.id.clone() } else { EcoString::new() },
             "containerID": if created { self.container_id() } else { String::new() },
             "state": state,
             "lastState": self.last.as_ref().map_or_else(|| tree!({}), |last| self.state_value(last)),
@@ -185,36 +187,11 @@ impl Container {
 }
 
 /// A mount as a kubelet reports it.
-fn mount(mount: &Value) -> Tree {
+fn mount(mount: &Tree) -> Tree {
     let mut out = tree!({"name": mount["name"], "mountPath": mount["mountPath"]});
     if mount["readOnly"] == true {
         out["readOnly"] = true.into();
         out["recursiveReadOnly"] = "Disabled".into();
     }
     out
-}
-
-/// An image's name as containerd has it: with its registry.
-fn full_name(image: &str) -> String {
-    match image.split_once('/') {
-        None => format!("docker.io/library/{image}"),
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
-        Some(_) => format!("docker.io/{image}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("alpine:3.22", "docker.io/library/alpine:3.22")]
-    #[case("cilium/cilium:v1", "docker.io/cilium/cilium:v1")]
-    #[case("quay.io/cilium/cilium:v1", "quay.io/cilium/cilium:v1")]
-    #[case("localhost/x", "localhost/x")]
-    fn images_have_their_registry(#[case] image: &str, #[case] expected: &str) {
-        assert_eq!(full_name(image), expected);
-    }
 }

@@ -7,7 +7,10 @@ mod view;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use ecow::EcoString;
 
 use super::pods::PodFacts;
 use super::scheduler::set_condition;
@@ -26,9 +29,9 @@ pub(crate) struct Local {
     key: Key,
     uid: Name,
     node: Name,
-    view: PodView,
+    view: Arc<PodView>,
     stage: Stage,
-    started: Option<String>,
+    started: Option<EcoString>,
     addresses: Vec<IpAddr>,
     inits: Vec<Container>,
     containers: Vec<Container>,
@@ -60,6 +63,7 @@ struct Machine {
 pub(crate) struct Kubelets {
     machines: ByName<Machine>,
     pods: ByName<Local>,
+    views: view::Views,
     images: view::Images,
     /// Images that are not on any node, by the beginning of their names.
     absent: Vec<String>,
@@ -156,7 +160,12 @@ impl Kubelets {
     }
 
     fn begin(&mut self, pod: &PodFacts, node: &Name) -> Local {
-        let view = PodView::read(&pod.object);
+        let view = self.views.read(&pod.object);
+        let spec = &pod.object.tree()["spec"];
+        let mut made = |views: &[view::ContainerView], list: &str| -> Vec<Container> {
+            let specs = spec[list].as_array().into_iter().flatten();
+            views.iter().zip(specs).map(|(one, spec)| Container::new(one, spec, &mut self.images)).collect()
+        };
         Local {
             key: pod.key.clone(),
             uid: pod.uid.clone(),
@@ -164,8 +173,8 @@ impl Kubelets {
             stage: Stage::Bound,
             started: None,
             addresses: Vec::new(),
-            inits: view.init_containers.iter().map(|one| Container::new(one, &mut self.images)).collect(),
-            containers: view.containers.iter().map(|one| Container::new(one, &mut self.images)).collect(),
+            inits: made(&view.init_containers, "initContainers"),
+            containers: made(&view.containers, "containers"),
             deleting: pod.deleting,
             life: 0,
             view,
@@ -478,7 +487,7 @@ impl Kubelets {
         if !wait.is_zero() {
             let Some(local) = self.pods.get(uid) else { return };
             let Key { namespace, name } = local.key.clone();
-            let texts: Vec<String> = local.containers.iter().map(|c| c.name.clone()).take(1).collect();
+            let texts: Vec<EcoString> = local.containers.iter().map(|c| c.name.clone()).take(1).collect();
             if let (Some(object), Some(container)) = (cx.store.find_uid(uid), texts.first()) {
                 let text = format!("Back-off restarting failed container {container} in pod {name}_{namespace}({uid})");
                 let source = Source { component: "kubelet", host: &local.node };

@@ -1,18 +1,18 @@
 //! The part of a pod's specification that its kubelet reads, and what its processes do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-
-use serde::Deserialize;
-use serde_json::Value;
 
 use crate::store::Stored;
 use crate::world::{Program, or_default};
+use ecow::EcoString;
+use serde::Deserialize;
 
 /// The annotation of a static pod's mirror.
 pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PodView {
     #[serde(deserialize_with = "or_default")]
@@ -25,28 +25,24 @@ pub(super) struct PodView {
     pub(super) containers: Vec<ContainerView>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct ContainerView {
     #[serde(deserialize_with = "or_default")]
-    pub(super) name: String,
+    pub(super) name: EcoString,
     #[serde(deserialize_with = "or_default")]
-    pub(super) image: String,
+    pub(super) image: EcoString,
     #[serde(deserialize_with = "or_default")]
     command: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     args: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) termination_message_policy: String,
-    #[serde(deserialize_with = "or_default")]
-    pub(super) resources: Value,
-    #[serde(deserialize_with = "or_default")]
-    pub(super) volume_mounts: Vec<Value>,
     readiness_probe: Option<ProbeView>,
     startup_probe: Option<ProbeView>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ProbeView {
     initial_delay_seconds: u64,
@@ -161,15 +157,57 @@ pub(super) fn grace(pod: &Stored) -> u64 {
     pod.read::<View>().ok().and_then(|view| view.metadata.grace).unwrap_or(30)
 }
 
-/// Ids of images and containers: made up, the same for the same image.
+/// What kubelets read of the pods that they saw last. Thousands of pods of one template have one view.
+#[derive(Debug, Default)]
+pub(super) struct Views(Vec<Arc<PodView>>);
+
+impl Views {
+    /// More than there are workloads in a cluster that is large.
+    const KEPT: usize = 16;
+
+    pub(super) fn read(&mut self, pod: &Stored) -> Arc<PodView> {
+        let view = PodView::read(pod);
+        if let Some(known) = self.0.iter().find(|known| ***known == view) {
+            return known.clone();
+        }
+        if self.0.len() == Self::KEPT {
+            self.0.remove(0);
+        }
+        let view = Arc::new(view);
+        self.0.push(view.clone());
+        view
+    }
+}
+
+/// An image as containerd has it.
+#[derive(Debug, Clone)]
+pub(super) struct Image {
+    /// With its registry.
+    pub(super) full_name: EcoString,
+    /// Made up, the same for the same image.
+    pub(super) id: EcoString,
+    word: u64,
+}
+
+/// The images of all nodes, and a number for each container.
 #[derive(Debug, Default)]
 pub(super) struct Images {
+    known: BTreeMap<EcoString, Image>,
     containers: u64,
 }
 
 impl Images {
-    pub(super) fn id(&mut self, image: &str) -> (String, u64) {
+    /// A container's image, and a number that no other container has.
+    pub(super) fn of_container(&mut self, image: &EcoString) -> (Image, u64) {
         self.containers += 1;
+        let found = self.known.entry(image.clone()).or_insert_with(|| Image::new(image)).clone();
+        let number = found.word.wrapping_add(self.containers);
+        (found, number)
+    }
+}
+
+impl Image {
+    fn new(image: &str) -> Self {
         let mut digest = String::from("sha256:");
         let mut word = 0xcbf2_9ce4_8422_2325_u64;
         for round in 0..4_u64 {
@@ -178,6 +216,31 @@ impl Images {
             }
             digest.push_str(&format!("{word:016x}"));
         }
-        (digest, word.wrapping_add(self.containers))
+        Self { full_name: full_name(image).into(), id: digest.into(), word }
+    }
+}
+
+/// An image's name as containerd has it: with its registry.
+fn full_name(image: &str) -> String {
+    match image.split_once('/') {
+        None => format!("docker.io/library/{image}"),
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
+        Some(_) => format!("docker.io/{image}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("alpine:3.22", "docker.io/library/alpine:3.22")]
+    #[case("cilium/cilium:v1", "docker.io/cilium/cilium:v1")]
+    #[case("quay.io/cilium/cilium:v1", "quay.io/cilium/cilium:v1")]
+    #[case("localhost/x", "localhost/x")]
+    fn images_have_their_registry(#[case] image: &str, #[case] expected: &str) {
+        assert_eq!(full_name(image), expected);
     }
 }
