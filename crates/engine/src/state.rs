@@ -219,7 +219,7 @@ impl Moment<'_> {
             // The operator restarts pods of CoreDNS that no agent knows, one after another (cilium/cilium:
             // operator/unmanagedpods).
             let lost = pod.phase == "Running" && !pod.host_network && !world.endpoints.contains_key(key);
-            if of == components::COREDNS.name && lost && world.operator_leader.is_some() {
+            if of == components::COREDNS.name && lost && world.operator_leader().is_some() {
                 return Some(format!("a pod of {of} has no CiliumEndpoint"));
             }
             // The first time it is not known yet whether it fails again.
@@ -235,7 +235,7 @@ impl Moment<'_> {
         let world = self.world;
         // Without an operator nobody has to lead, and nobody takes taints away.
         let operated = world.component(&components::OPERATOR).next().is_some();
-        if operated && world.operator_leader.is_none() {
+        if operated && world.operator_leader().is_none() {
             return Some("no operator leads".to_owned());
         }
         for (name, node) in &world.nodes {
@@ -285,7 +285,7 @@ impl Moment<'_> {
             (now.saturating_duration_since(since) < span).then(|| (text, Some(since + span)))
         };
         // Without an operator nobody has to lead.
-        if world.operator_leader.is_none() && world.component(&components::OPERATOR).next().is_some() {
+        if world.operator_leader().is_none() && world.component(&components::OPERATOR).next().is_some() {
             return Some(("no operator leads".to_owned(), None));
         }
         if let Some(since) = self.last_change(&lease_kind())

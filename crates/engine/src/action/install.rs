@@ -65,7 +65,7 @@ async fn operator_leads(session: &mut Session, deadline: Instant) -> Result<(), 
                 None if operators.is_empty() => return Level::not_yet("there is no operator"),
                 None => {}
             }
-            match &world.operator_leader {
+            match world.operator_leader() {
                 Some(_) => Level::Done(()),
                 None => Level::not_yet("no operator leads"),
             }

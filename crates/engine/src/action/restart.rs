@@ -78,7 +78,7 @@ async fn delete(
             message: format!("there is no pod of {}{place} to restart", component.as_str()),
         });
     }
-    let leader = session.world.operator_leader.clone();
+    let leader = session.world.operator_leader().cloned();
     let kind = KindName::new("v1", "Pod");
     for pod in &old {
         object::delete(session, deadline, &kind, Some(&pod.namespace), &pod.name, Some(&pod.uid), false).await?;
@@ -156,10 +156,10 @@ fn look(session: &Session, item: &Replacing) -> Result<usize, String> {
         }
         if item.component == Component::Operator {
             // A ready operator only reaches the API; it acts once it leads.
-            match &session.world.operator_leader {
+            match session.world.operator_leader() {
                 Some(leader) if Some(leader) != item.leader.as_ref() => {}
                 Some(leader) => return Err(format!("the lease is still held by {leader}")),
-                None => return Err("nobody holds the operator's lease".to_owned()),
+                None => return Err("no operator leads".to_owned()),
             }
         }
     }

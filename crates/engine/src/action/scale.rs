@@ -33,8 +33,8 @@ pub(super) async fn part(
             if pods.len() != replicas as usize || (ready && is_ready != pods.len()) {
                 return Level::not_yet(format!("{} there, {is_ready} ready", pods.len()));
             }
-            let leads = component != Component::Operator || replicas == 0 || session.world.operator_leader.is_some();
-            if ready && !leads { Level::not_yet("nobody holds the operator's lease") } else { Level::Done(()) }
+            let leads = component != Component::Operator || replicas == 0 || session.world.operator_leader().is_some();
+            if ready && !leads { Level::not_yet("no operator leads") } else { Level::Done(()) }
         })
         .await?;
     Ok(Done::new(format!("{replicas} of {name}")))

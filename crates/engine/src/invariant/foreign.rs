@@ -81,7 +81,11 @@ fn judge(name: &str, view: View<'_>) -> Option<Finding> {
         expected: format!("an error, since {foreign} is in none of the pools {}", list(&pools)),
         observed: "none".to_owned(),
         grace: GRACE,
-        under: format!("{} {}", view.world.operator_leader.as_deref().unwrap_or_default(), list(&own.pod_cidrs)),
+        under: format!(
+            "{} {}",
+            view.world.operator_leader().map(AsRef::as_ref).unwrap_or_default(),
+            list(&own.pod_cidrs)
+        ),
     })
 }
 

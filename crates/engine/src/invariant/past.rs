@@ -112,7 +112,7 @@ fn uid(object: &Value) -> &str {
 
 /// The leading operator's pod. The lease names it by its node: `NODE-RANDOM` (cilium/cilium: operator/cmd/root.go).
 pub(super) fn leading_operator(view: View<'_>) -> Option<Arc<PodFacts>> {
-    let holder = view.world.operator_leader.as_deref()?;
+    let holder = view.world.operator_leader().map(AsRef::as_ref)?;
     view.world.component(&cilium::components::OPERATOR).find(|pod| {
         let rest = pod.node.as_deref().and_then(|node| holder.strip_prefix(node)?.strip_prefix('-'));
         pod.is_live() && rest.is_some_and(|rest| !rest.contains('-'))

@@ -147,8 +147,7 @@ fn leadership(view: View<'_>, lease: &Version) -> Dated {
     (lease.at, 4, config.map_or_else(Happened::NotKnown, |config| Happened::OperatorLeads { config }))
 }
 
-/// The end of the process that the lease names. Not every operator gives its lease back: one of 1.20.2 that was scaled away ended with
-/// an error, and its lease ran out 15 s later.
+/// The end of the process that the lease names. Not every operator gives its lease back as it ends.
 fn end_of_leader(view: View<'_>, version: &Version) -> Option<Dated> {
     let object = &version.object;
     let labels = |label: &str| object["metadata"]["labels"][label].as_str();

@@ -37,6 +37,9 @@ impl Scene {
         }
         scene.put(objects::config(&json!({})));
         scene.put(objects::lease("one", "1"));
+        let labels = json!({"io.cilium/app": "operator", "name": "cilium-operator"});
+        let operator = Pod::system(labels, "cilium-operator-1", NODES[0], "172.18.0.2", true).value();
+        scene.put(with_uid(operator, "cilium-operator-1"));
         for (place, node) in NODES.iter().enumerate() {
             scene.put(objects::node(node));
             scene.put(objects::cilium_node(node, &[&format!("10.0.{place}.0/24")], None));
@@ -122,8 +125,9 @@ fn names_nodes_by_role_and_pods_by_what_they_belong_to() {
     assert_eq!(state.pod_subnets, ["10.244.0.0/16"]);
     let pods: Vec<_> = state.pods.iter().map(|pod| (pod.owner, pod.of.as_str(), pod.node.as_deref())).collect();
     assert_eq!(pods[0], (Owner::Workload, "alpine", Some("worker")));
-    assert_eq!(pods[4], (Owner::System, "coredns", Some("control-plane")));
-    assert_eq!(state.pods[4].endpoint, Some(vec!["10.0.0.9".to_owned()]));
+    assert_eq!(pods[4], (Owner::System, "cilium-operator", Some("control-plane")));
+    assert_eq!(pods[5], (Owner::System, "coredns", Some("control-plane")));
+    assert_eq!(state.pods[5].endpoint, Some(vec!["10.0.0.9".to_owned()]));
     assert_eq!(state.pods[0].endpoint, None);
 }
 

@@ -107,13 +107,36 @@ fn a_deletion_takes_the_facts_with_it() {
 #[test]
 fn a_renewed_lease_is_no_news() {
     let mut taker = Taker::new();
+    taker.put(operator("2026-01-01T00:00:00Z"));
     assert_eq!(taker.put(lease("one", "1")).len(), 1);
     assert_eq!(taker.put(lease("one", "2")).len(), 0);
     assert_eq!(taker.put(lease("two", "3")).len(), 1);
-    assert_eq!(taker.world.operator_leader.as_deref(), Some("two"));
+    assert_eq!(taker.world.operator_leader().map(AsRef::as_ref), Some("two"));
     assert_eq!(taker.put(lease("", "4")).len(), 1, "given up");
     assert_eq!(taker.put(lease("", "5")).len(), 0);
-    assert_eq!(taker.world.operator_leader, None);
+    assert_eq!(taker.world.operator_leader(), None);
+}
+
+fn operator(created: &str) -> Value {
+    let labels = json!({"io.cilium/app": "operator", "name": "cilium-operator"});
+    let mut pod = Pod::system(labels, "cilium-operator-1", "t-worker", "172.18.0.2", true).value();
+    pod["metadata"]["creationTimestamp"] = json!(created);
+    pod
+}
+
+#[test]
+fn a_lease_of_an_operator_that_is_gone_does_not_lead() {
+    let mut taker = Taker::new();
+    let mut held = lease("one", "1");
+    held["spec"]["acquireTime"] = json!("2026-01-01T00:00:05.000001Z");
+    taker.put(held.clone());
+    assert_eq!(taker.world.operator_leader(), None, "no operator is there");
+    taker.put(operator("2026-01-01T00:00:07Z"));
+    assert_eq!(taker.world.operator_leader(), None, "this one is younger than its lease");
+    held["spec"]["holderIdentity"] = json!("two");
+    held["spec"]["acquireTime"] = json!("2026-01-01T00:00:22.5Z");
+    taker.put(held);
+    assert_eq!(taker.world.operator_leader().map(AsRef::as_ref), Some("two"));
 }
 
 #[test]
@@ -122,7 +145,7 @@ fn another_lease_does_not_lead() {
     let mut other = lease("t-worker", "1");
     other["metadata"] = json!({"name": "t-worker", "namespace": "kube-node-lease"});
     taker.put(other);
-    assert_eq!(taker.world.operator_leader, None);
+    assert_eq!(taker.world.operator_leader(), None);
 }
 
 #[test]

@@ -457,7 +457,7 @@ scale_operator() { # scale_operator SECONDS REPLICAS READY: a cluster can be wit
   kubectl -n kube-system scale deployment cilium-operator --replicas "$2" > /dev/null
   until_so "$1" "$2 pods of cilium-operator" 'part("cilium-operator") as $pods | ($pods | map(select(.ready)) | length) as $good
     | if ($pods | length) != $replicas or ($ready and $good != $replicas) then {last: "\($pods | length) there, \($good) ready"}
-      elif $ready and $replicas > 0 and leader == "" then {last: "nobody holds the operator\u0027s lease"}
+      elif $ready and $replicas > 0 and leader == "" then {last: "no operator leads"}
       else done end' --argjson replicas "$2" --argjson ready "$3"
 }
 

@@ -19,7 +19,7 @@ def facts($kind):
       waiting: why_waiting, terminating: (.metadata.deletionTimestamp != null),
       hostNetwork: (.spec.hostNetwork // false), created: .metadata.creationTimestamp }
   elif $kind == "ConfigMap" then { data: (.data // {}), version: .metadata.resourceVersion }
-  elif $kind == "Lease" then { holder: (.spec.holderIdentity // "") }
+  elif $kind == "Lease" then { holder: (.spec.holderIdentity // ""), acquired: (.spec.acquireTime // "" | .[0:19]) }
   elif $kind == "CiliumEndpoint" then {}
   else .
   end;
@@ -91,7 +91,11 @@ def node_of($role): "\($cluster)-\($role)";
 def nodes($on): if ($on | length) == 0 then .Node // {} | keys else $on | map(node_of(.)) end;
 def on_nodes($on): if ($on | length) == 0 then . else ($on | map(node_of(.))) as $names | map(select(.node as $node | any($names[]; . == $node))) end;
 
-def leader: [.Lease // {} | .[] | .holder] | first // "";
+# The operator that leads: not every one gives its lease back as it ends, so whoever leads must have been there when it was got.
+def leader:
+  [ (.Lease // {} | .[]) as $lease
+    | select($lease.acquired == "" or any(part("cilium-operator")[]; (.created // "" | .[0:19]) <= $lease.acquired))
+    | $lease.holder ] | first // "";
 
 # One run of a pod's containers.
 def incarnation: "\(.uid)/\(.restarts)";
@@ -191,7 +195,8 @@ def back($part; $was; $ready):
     elif ($new | length) < ($old | length) then {last: "\($new | length) of \($old | length) new pods"}
     elif $ready | not then done
     elif any($new[]; .ready | not) then {last: ($new | map(select(.ready | not)) | first | state)}
-    elif $part == "cilium-operator" and (leader == $was.leader or leader == "") then {last: "the lease is still held by \(leader)"}
+    elif $part == "cilium-operator" and leader == "" then {last: "no operator leads"}
+    elif $part == "cilium-operator" and leader == $was.leader then {last: "the lease is still held by \(leader)"}
     else done
     end;
 

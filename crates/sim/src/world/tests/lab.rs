@@ -222,7 +222,8 @@ impl Lab {
     pub(crate) fn rollout(&self, resource: Resource, namespace: &str, name: &str) {
         let now = self.store.timestamp();
         self.store.update_with(resource, namespace, name, |object| {
-            object["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = now.as_str().into();
+            object["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] =
+                now.as_str().into();
         });
     }
 
