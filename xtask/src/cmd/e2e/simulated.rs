@@ -1,6 +1,7 @@
 //! Runs on simulated clusters. Each scenario has a runtime, and so a clock, of its own: what it tells is the same whatever else runs,
 //! and several can run side by side.
 
+use std::cmp::Reverse;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -33,14 +34,14 @@ pub(super) fn run(
     private_dir(dir)?;
     // Whether a scenario is to be run can depend on the one before it.
     let threads = if args.fail_fast { 1 } else { threads.min(plans.len()) };
+    let order = order(plans, args.fail_fast);
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(false);
     let (to, from) = mpsc::channel();
     let work = |to: mpsc::Sender<(usize, Result<Vec<Event>>)>| {
         loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(plan) = plans.get(at) else { return };
-            let mut plan = plan.clone();
+            let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+            let mut plan = plans[at].clone();
             let mut any = failed.lock().unwrap_or_else(PoisonError::into_inner);
             if args.fail_fast && *any {
                 plan.skip = Some("an earlier scenario did not pass (--fail-fast)".to_owned());
@@ -74,6 +75,16 @@ pub(super) fn run(
         anyhow::ensure!(due == plans.len(), "the simulation of {} panicked", plans[due].scenario.name);
         Ok(run.end())
     })
+}
+
+/// In which order scenarios are run, whatever the order in which they are told: those with the most nodes first, so that none of them is
+/// the last one to be waited for.
+fn order(plans: &[Plan], in_turn: bool) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..plans.len()).collect();
+    if !in_turn {
+        order.sort_by_key(|at| Reverse(plans[*at].scenario.cluster.workers));
+    }
+    order
 }
 
 /// What one scenario tells.
