@@ -32,6 +32,8 @@ fn refused(arguments: &[&str]) -> (i32, String) {
 #[case::no_nodes(&["--nodes", "0"], 2, "1..=20000")]
 #[case::unknown_version(&["--cilium", "1.99.0"], 2, "unknown Cilium version 1.99.0; the nearest known is ")]
 #[case::no_version(&["--cilium", "new"], 2, "write a version such as 1.18.4")]
+#[case::no_pool(&["--pool", "nonsense"], 2, "not an IPv4 range: write one such as 10.0.0.0/8")]
+#[case::pools_that_overlap(&["--pool", "10.0.0.0/8", "--pool", "10.1.0.0/16"], 2, "--pool 10.0.0.0/8 --pool 10.1.0.0/16: the operator ends with `")]
 #[case::no_speed(&["--speed", "0"], 2, "a number from 0.1 to 1000")]
 fn what_cannot_be_is_refused(#[case] arguments: &[&str], #[case] code: i32, #[case] text: &str) {
     let (found, stderr) = refused(arguments);

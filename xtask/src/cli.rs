@@ -581,7 +581,7 @@ pub(crate) struct SimUp {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
     /// Cluster-pool range. More than one: repeat it.
-    #[arg(long, value_name = "CIDR", default_value = "10.0.0.0/8")]
+    #[arg(long, value_name = "CIDR", default_value = "10.0.0.0/8", value_parser = pool)]
     pub(crate) pool: Vec<String>,
     /// Orders everything that real life leaves open.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -644,6 +644,14 @@ fn span(text: &str) -> Result<std::time::Duration, String> {
     match humantime::parse_duration(text) {
         Ok(span) if !span.is_zero() => Ok(span),
         _ => Err(format!("\"{text}\" is not a span of time: write one such as 15s or 1m")),
+    }
+}
+
+/// A pool is taken as it is typed, host bits and all: what the operator makes of it is what one may want to see.
+fn pool(text: &str) -> Result<String, String> {
+    match text.parse::<ipnet::Ipv4Net>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("not an IPv4 range: write one such as 10.0.0.0/8".to_owned()),
     }
 }
 

@@ -170,6 +170,9 @@ pub(crate) fn refuse(problems: &[Diagnostic]) -> Result<()> {
     complain(problems);
     match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
         0 => Ok(()),
-        errors => Err(BadInput(format!("{errors} errors in scenario files; no cluster was touched")).into()),
+        errors => {
+            let plural = if errors == 1 { "" } else { "s" };
+            Err(BadInput(format!("{errors} error{plural} in scenario files; no cluster was touched")).into())
+        }
     }
 }

@@ -5,6 +5,7 @@ use camino::Utf8PathBuf;
 use cilium::values::{IpamValues, with_ipam};
 use cluster::{Cluster as _, ClusterSpec, HelmAction};
 use engine::{Stop, StopLevel};
+use ipam::operator::{Operator, OperatorConfig, PoolConfig, Timing};
 use sim::{SimCluster, SimOptions};
 
 use crate::cli::{SimCommand, SimUp};
@@ -23,6 +24,9 @@ pub(crate) fn run(command: SimCommand) -> Result<u8> {
 async fn up(args: &SimUp) -> Result<u8> {
     let release: ipam::Release =
         args.cilium.to_string().parse().map_err(|error: ipam::UnknownRelease| BadInput(error.to_string()))?;
+    if !args.bare {
+        refuse_pools(args, release)?;
+    }
     let token = token()?;
     let options = SimOptions {
         seed: args.seed,
@@ -75,6 +79,23 @@ async fn up(args: &SimUp) -> Result<u8> {
     };
     served.stop().await;
     Ok(code)
+}
+
+/// With pools that the operator does not start with, no node would ever be ready.
+fn refuse_pools(args: &SimUp, release: ipam::Release) -> Result<()> {
+    let chart = IpamValues::default();
+    let config = OperatorConfig {
+        ipv4: true,
+        ipv6: false,
+        v4: PoolConfig { cidrs: args.pool.clone(), mask: chart.ipv4_mask.into() },
+        v6: PoolConfig { cidrs: Vec::new(), mask: chart.ipv6_mask.into() },
+    };
+    match Operator::start(&config, release, Timing::default()) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(BadInput(format!("--pool {}: the operator ends with `{error}`", args.pool.join(" --pool "))).into())
+        }
+    }
 }
 
 /// A kubeconfig that goes when this is dropped.
