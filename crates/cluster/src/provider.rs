@@ -34,6 +34,8 @@ pub struct ClusterSpec {
     pub cilium: String,
     /// Images that nodes will need (`alpine:3.22`, Cilium's): those that Docker has are brought in.
     pub images: Vec<String>,
+    /// Images that a later use of the cluster may need ([`Cluster::bring`]): prepared for as far as that costs nothing.
+    pub later: Vec<String>,
     /// How many times longer than usual every deadline of this crate is. 1.0 by default.
     pub timeout_scale: f64,
 }
@@ -130,6 +132,24 @@ pub trait Cluster: Send + Sync {
 
     /// Writes what only the provider can see (node containers, kubelet logs) into `dir`; returns file names, and what could not be had.
     async fn evidence(&self, dir: &Utf8Path) -> (Vec<String>, Vec<String>);
+
+    /// Brings further images into a cluster that is there, as its making did with the first ones.
+    async fn bring(&self, _images: &[String]) -> Result<(), ClusterError> {
+        Ok(())
+    }
+
+    /// Takes from its machines what Cilium has left there after it was uninstalled: they are as before it came, or the error names what
+    /// is left.
+    async fn scrub(&self) -> Result<(), ClusterError> {
+        Err(ClusterError {
+            operation: "take what Cilium left from the nodes of".to_owned(),
+            object: format!("cluster {}", self.name()),
+            cause: format!("the machines of a cluster of kind {} are not this tool's", self.kind()),
+            output: None,
+            hint: None,
+            leftovers: self.leftovers(),
+        })
+    }
 
     /// Leaves it standing after the run, on purpose: the next run does not take it for a remnant. `cargo xtask clean` removes it.
     async fn keep(&self, _reason: &str) -> Result<(), ClusterError> {

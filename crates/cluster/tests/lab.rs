@@ -58,6 +58,7 @@ fn spec(dir: &Utf8Path, run: &str) -> ClusterSpec {
         pod_subnet: "10.224.0.0/16".to_owned(),
         service_subnet: "10.96.0.0/16".to_owned(),
         controller_manager: BTreeMap::new(),
+        later: Vec::new(),
         images: vec![
             format!("quay.io/cilium/cilium:v{v}"),
             format!("quay.io/cilium/operator-generic:v{v}"),

@@ -32,6 +32,7 @@ pub fn cluster(scenario: &Scenario, version: &Version, run: &str, dir: Utf8PathB
         controller_manager: scenario.cluster.controller_manager.clone(),
         cilium: version.to_string(),
         images: images(scenario, version),
+        later: Vec::new(),
         timeout_scale,
     }
 }

@@ -27,6 +27,7 @@ fn spec(workers: u32) -> ClusterSpec {
         controller_manager: BTreeMap::new(),
         cilium: "1.19.1".to_owned(),
         images: Vec::new(),
+        later: Vec::new(),
         timeout_scale: 1.0,
     }
 }

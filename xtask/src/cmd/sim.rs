@@ -47,6 +47,7 @@ async fn up(args: &SimUp) -> Result<u8> {
         controller_manager: std::collections::BTreeMap::new(),
         cilium: args.cilium.to_string(),
         images: Vec::new(),
+        later: Vec::new(),
         timeout_scale: 1.0,
     };
     let cluster = SimCluster::boot(&spec, &options)?;

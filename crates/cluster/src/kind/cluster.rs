@@ -10,7 +10,7 @@ use kube::Client;
 
 use super::create::Inner;
 use super::remove::{Thoroughness, remove};
-use super::{evidence, kubeconfig};
+use super::{evidence, images, kubeconfig, scrub};
 use crate::error::Fault;
 use crate::{Cluster, ClusterError, ExecOutput, HelmAction, Leftovers, exec, helm};
 
@@ -144,6 +144,19 @@ impl Cluster for KindCluster {
 
     async fn evidence(&self, dir: &Utf8Path) -> (Vec<String>, Vec<String>) {
         evidence::collect(&self.inner.door, &self.inner.nodes, dir, self.inner.scale).await
+    }
+
+    async fn bring(&self, wanted: &[String]) -> Result<(), ClusterError> {
+        let bring = async {
+            let door = &self.inner.door;
+            let survey = images::survey(door, wanted, door.settings().images).await?;
+            images::load(&self.inner, &survey).await
+        };
+        bring.await.map_err(|fault| self.error(fault))
+    }
+
+    async fn scrub(&self) -> Result<(), ClusterError> {
+        scrub::all(&self.inner).await.map_err(|fault| self.error(fault))
     }
 
     async fn keep(&self, reason: &str) -> Result<(), ClusterError> {

@@ -104,6 +104,7 @@ mod tests {
             controller_manager: BTreeMap::new(),
             cilium: "1.18.4".into(),
             images: Vec::new(),
+            later: Vec::new(),
             timeout_scale: 1.0,
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct Inner {
     pub(super) door: Door,
     pub(super) ledger: Ledger,
     pub(super) progress: Arc<dyn Progress>,
+    /// Docker's folders that every node mounts, by place.
+    pub(super) mounted: std::sync::OnceLock<Vec<String>>,
     /// Nodes whose containers have started.
     pub(super) started: watch::Sender<BTreeSet<String>>,
     /// `kind create cluster`.
@@ -104,6 +106,7 @@ impl Provider for KindProvider {
             nodes: config::node_names(&entry.name, spec.workers),
             scale: spec.timeout_scale,
             ledger: self.ledger.clone(),
+            mounted: std::sync::OnceLock::new(),
             started: watch::Sender::new(BTreeSet::new()),
             kind: Job::new(),
             images: Job::new(),
@@ -147,9 +150,10 @@ async fn make(inner: &Arc<Inner>, spec: &ClusterSpec, entry: &Entry) -> Result<(
     let settings = inner.door.settings().clone();
     inner.progress.now("network and images");
     let ledger = inner.ledger.absolute();
-    let (network, survey) = tokio::join!(
+    let (network, survey, later) = tokio::join!(
         network::create(&inner.door, entry, ledger.as_str(), &spec.ip_family),
         images::survey(&inner.door, &spec.images, settings.images),
+        images::survey(&inner.door, &spec.later, settings.images),
     );
     network?;
     let survey = survey?;
@@ -173,8 +177,17 @@ async fn make(inner: &Arc<Inner>, spec: &ClusterSpec, entry: &Entry) -> Result<(
             Some(inner.dir.join("certs.d"))
         }
     };
-    let shared = survey.shared.as_ref().map(|shared| shared.mounts()).unwrap_or_default();
-    let rendered = config::render(spec, settings.node_image.as_deref(), mirror.as_deref(), &shared);
+    // Folders can be mounted only now; those of images that are never brought cost a node nothing.
+    let later = later.ok().and_then(|later| later.shared).filter(|_| survey.shared.is_some());
+    let shared = survey.shared.iter().chain(&later).flat_map(images::Shared::dirs);
+    let mut dirs: Vec<String> = Vec::new();
+    for dir in shared {
+        if !dirs.iter().any(|known| known == dir) {
+            dirs.push(dir.to_owned());
+        }
+    }
+    let mounts = images::mounts(inner.mounted.get_or_init(|| dirs));
+    let rendered = config::render(spec, settings.node_image.as_deref(), mirror.as_deref(), &mounts);
     let config_file = inner.dir.join("kind.json");
     write_private(&config_file, format!("{rendered:#}\n").as_bytes())?;
 
@@ -190,6 +203,10 @@ async fn make(inner: &Arc<Inner>, spec: &ClusterSpec, entry: &Entry) -> Result<(
 }
 
 impl Inner {
+    pub(super) fn mounted(&self) -> &[String] {
+        self.mounted.get().map_or(&[], Vec::as_slice)
+    }
+
     /// Waits until a node's container runs.
     pub(super) async fn has_started(&self, node: &str) {
         // The sender is ours, so it does not go away.

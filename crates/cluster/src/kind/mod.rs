@@ -14,6 +14,7 @@ mod jobs;
 mod kubeconfig;
 mod network;
 mod remove;
+mod scrub;
 
 pub(crate) use config::node_names;
 pub use config::plain as config;

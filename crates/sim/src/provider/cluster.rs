@@ -239,6 +239,11 @@ impl Cluster for SimCluster {
         self.world.start_node(node).map_err(|error| fault("start a node of", error.to_string()))
     }
 
+    async fn scrub(&self) -> Result<(), ClusterError> {
+        self.world.scrub();
+        Ok(())
+    }
+
     async fn inject(&self, fault: &events::Fault) -> Result<(), ClusterError> {
         self.go_wrong(fault)
     }

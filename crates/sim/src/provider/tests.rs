@@ -28,6 +28,7 @@ fn spec(cilium: &str) -> ClusterSpec {
         controller_manager: BTreeMap::new(),
         cilium: cilium.to_owned(),
         images: Vec::new(),
+        later: Vec::new(),
         timeout_scale: 1.0,
     }
 }

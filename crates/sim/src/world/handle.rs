@@ -224,6 +224,17 @@ impl World {
         self.disturb(|actors| actors.helm.uninstall(&actors.cx))
     }
 
+    /// Takes from every machine what Cilium left there.
+    pub fn scrub(&self) {
+        self.disturb(|actors| {
+            let nodes: Vec<Name> = actors.machines.all().map(|(name, _)| name.clone()).collect();
+            for node in &nodes {
+                actors.agents.scrub(node);
+                actors.machines.network_gone(&mut actors.cx, node);
+            }
+        });
+    }
+
     /// Stops a machine.
     ///
     /// # Errors

@@ -161,6 +161,12 @@ impl Machines {
         cx.change(Resource::Node, &Key::new("", name), |node| set_condition(node, ready(true, &now)));
     }
 
+    /// No CNI plugin is configured any more: as on a new Node.
+    pub(crate) fn network_gone(&self, cx: &mut Context, name: &Name) {
+        let now = cx.stamp();
+        cx.change(Resource::Node, &Key::new("", name), |node| set_condition(node, ready(false, &now)));
+    }
+
     /// Nobody has heard of a machine for too long.
     pub(crate) fn silent(&self, cx: &mut Context, name: &Name) {
         let now = cx.stamp();

@@ -126,6 +126,7 @@ pub(crate) async fn simulated(version: &str) -> Target {
         controller_manager: std::collections::BTreeMap::new(),
         cilium: version.to_owned(),
         images: Vec::new(),
+        later: Vec::new(),
         timeout_scale: 1.0,
     };
     let cluster = SimCluster::boot(&spec, &options).unwrap();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-pub(super) use shared::Shared;
+pub(super) use shared::{Shared, mounts};
 pub(super) use survey::{Survey, survey};
 
 use super::create::Inner;
@@ -42,7 +42,10 @@ pub(super) async fn load(inner: &Inner, survey: &Survey) -> Result<(), Fault> {
 
 /// Tells each node as it starts; gives back those that cannot share.
 async fn share(inner: &Inner, shared: &Shared, bound: Duration) -> Vec<String> {
-    let script = shared.script();
+    let Some(script) = shared.script(inner.mounted()) else {
+        inner.progress.warn("the nodes do not mount the layers of these images: streaming them instead");
+        return inner.nodes.clone();
+    };
     let script = &script;
     let mut working: FuturesUnordered<_> = (inner.nodes.iter())
         .map(|node| async move {

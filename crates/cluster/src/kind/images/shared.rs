@@ -67,17 +67,17 @@ impl Shared {
         Ok(Self { layers, blobs, index })
     }
 
-    /// The mounts of every node, for kind's configuration.
-    pub(in crate::kind) fn mounts(&self) -> Vec<Value> {
-        (self.layers.iter().enumerate())
-            .map(|(n, layer)| json!({"hostPath": layer.dir, "containerPath": format!("{MOUNT}/{n}"), "readOnly": true}))
-            .collect()
+    /// The folders that a node must mount.
+    pub(in crate::kind) fn dirs(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().map(|layer| layer.dir.as_str())
     }
 
-    /// What a node's shell is given. It waits for containerd, so it can be started as soon as the container runs.
-    pub(super) fn script(&self) -> String {
+    /// What a node's shell is given; none where a layer is not among the folders that it mounts. It waits for containerd, so it can be
+    /// started as soon as the container runs.
+    pub(super) fn script(&self, mounted: &[String]) -> Option<String> {
         let mut script = String::from(PRELUDE);
-        for (n, layer) in self.layers.iter().enumerate() {
+        for layer in &self.layers {
+            let n = mounted.iter().position(|dir| *dir == layer.dir)?;
             writeln!(script, "share {MOUNT}/{n} {} {}", layer.chain, layer.parent).ok();
         }
         script.push_str("w=$(mktemp -d)\nmkdir -p $w/blobs/sha256\n");
@@ -90,8 +90,15 @@ impl Shared {
         file("oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}\n");
         file("index.json", &self.index);
         script.push_str("tar -C $w -cf $w.tar .\nctr -n k8s.io images import --no-unpack --all-platforms $w.tar\nrm -rf $w $w.tar\n");
-        script
+        Some(script)
     }
+}
+
+/// The mounts of every node, for kind's configuration.
+pub(in crate::kind) fn mounts(dirs: &[String]) -> Vec<Value> {
+    (dirs.iter().enumerate())
+        .map(|(n, dir)| json!({"hostPath": dir, "containerPath": format!("{MOUNT}/{n}"), "readOnly": true}))
+        .collect()
 }
 
 /// Ends the documents in the script. They are JSON in one line each, so this line is never part of one.
@@ -193,8 +200,9 @@ mod tests {
         assert_eq!(got.layers[1].parent, "sha256:aa");
         // The definition's own rule, by hand: sha256("sha256:aa sha256:bb").
         assert_eq!(got.layers[1].chain, format!("sha256:{}", sha256(b"sha256:aa sha256:bb")));
+        let dirs: Vec<String> = got.dirs().map(str::to_owned).collect();
         assert_eq!(
-            got.mounts()[2],
+            mounts(&dirs)[2],
             json!({"hostPath": "/d/3", "containerPath": "/ipam-e2e/layers/2", "readOnly": true})
         );
     }
@@ -230,8 +238,11 @@ mod tests {
     #[test]
     fn the_script_is_one_that_a_shell_reads() {
         let it = image("alpine:3.22", &["sha256:aa", "sha256:bb"], "/d/1", "/d/2");
-        let script = Shared::plan(&[it], &engine()).unwrap().script();
-        assert!(script.contains("share /ipam-e2e/layers/0 sha256:aa \n"), "{script}");
+        let shared = Shared::plan(&[it], &engine()).unwrap();
+        assert_eq!(shared.script(&["/d/1".to_owned()]), None, "a layer is not mounted");
+        // Mounted for another image as well, and so in another place.
+        let script = shared.script(&["/d/0", "/d/1", "/d/2"].map(str::to_owned)).unwrap();
+        assert!(script.contains("share /ipam-e2e/layers/1 sha256:aa \n"), "{script}");
         assert!(script.contains(" sha256:aa\nw=$(mktemp -d)"), "{script}");
         assert_eq!(script.matches(END).count() % 2, 0);
     }

@@ -136,6 +136,16 @@ impl Agents {
         place.process = None;
     }
 
+    /// Everything that agents left on a node is taken away.
+    pub(crate) fn scrub(&mut self, node: &Name) {
+        let Some(place) = self.places.get_mut(node) else { return };
+        for (pod, endpoint) in std::mem::take(&mut place.endpoints) {
+            endpoint::unlist(&mut self.by_address, node, &pod, &endpoint.address);
+        }
+        // Timers of earlier processes stay void.
+        *place = Place { lives: place.lives, ..Place::default() };
+    }
+
     /// Whether a node has Cilium's CNI configuration.
     pub(crate) fn is_installed(&self, node: &str) -> bool {
         self.places.get(node).is_some_and(|place| place.installed)
