@@ -10,6 +10,7 @@ pub mod helm;
 mod kind;
 pub mod ledger;
 mod provider;
+mod reuse;
 mod settings;
 pub mod tools;
 
@@ -18,4 +19,5 @@ pub use existing::ExistingProvider;
 pub use kind::{KindProvider, config as kind_config};
 pub use ledger::{CleanReport, Sweep, clean};
 pub use provider::{Cluster, ClusterSpec, ExecOutput, HelmAction, Progress, Provider};
+pub use reuse::{Pool, Use, versions_allow};
 pub use settings::{DEFAULT_CHART_REPO, DEFAULT_LEDGER, ENVIRONMENT, ImageMode, Settings, SettingsError};
