@@ -185,6 +185,133 @@ fn a_machine_that_gets_in_the_way_is_neither_good_nor_bad() {
     assert!(!answer.stdout.contains("  bad, in"), "{}", answer.stdout);
 }
 
+/// A workload in a namespace of its own, other settings, and a cordon: much to be taken back between two runs.
+const MUCH: &str = r#"
+name: duplicate
+summary: With pods, another configuration and a cordon about, a block that another node has stays where it was written.
+cluster: {workers: 2, kubeControllerManager: {node-cidr-mask-size: "26"}}
+invariants:
+  off: {podcidrs-disjoint: A block is given to two nodes on purpose., podcidrs-never-emptied: "From 1.20 on it is, which is looked for."}
+cilium:
+  ipam: {mode: cluster-pool, clusterPoolIPv4PodCIDRList: [10.42.0.0/16], clusterPoolIPv4MaskSize: 24}
+workloads:
+  alpine: {replicas: 3, namespace: of-its-own}
+steps:
+  - deploy: alpine
+  - cordon: worker2
+  - configure: {cluster-pool-ipv4-mask-size: "25"}
+  - restart: [cilium-operator]
+  - name: doubled
+    patch: {kind: CiliumNode, name: worker, merge: {spec: {ipam: {podCIDRs: ["${control-plane.ciliumNode.podCIDR}"]}}}}
+  - wait: {settled: 5s}
+  - expect:
+      podCIDRs: {of: ciliumNode, every: {unchanged: doubled}}
+      within: 20s
+"#;
+
+#[rstest]
+#[case::little(DUPLICATE)]
+#[case::much(MUCH)]
+fn a_cluster_that_is_handed_on_comes_to_the_same(#[case] scenario: &str) {
+    let place = Place::new(scenario);
+    let handed_on = place.run(SEARCH);
+    assert_eq!(handed_on.code, 0, "{}\n{}", handed_on.stdout, handed_on.stderr);
+    let mut fresh = SEARCH.to_vec();
+    fresh.extend(["--fresh"]);
+    *fresh.iter_mut().find(|word| **word == "search").unwrap() = "fresh";
+    let fresh = place.run(&fresh);
+    assert_eq!(fresh.code, 0, "{}\n{}", fresh.stdout, fresh.stderr);
+
+    for text in [
+        "  a new cluster: from Cilium 1.20.2 to 1.18.0 is more than one minor release\n",
+        "s on a reused cluster",
+        "  reused, up in ",
+        "  4 of 6 on a reused cluster: first steps ",
+        "  on a cluster that another run had; --fresh gives each run a new one\n",
+    ] {
+        assert!(handed_on.stdout.contains(text), "{text:?} is not in:\n{}", handed_on.stdout);
+    }
+    assert!(!handed_on.stdout.contains("is left"), "{}", handed_on.stdout);
+    assert!(fresh.stdout.contains("each run gets a new cluster: --fresh\n"), "{}", fresh.stdout);
+    assert!(!fresh.stdout.contains("reused"), "{}", fresh.stdout);
+
+    let kept = |file: &str| {
+        let runs = place.json(file)["search"]["runs"].clone();
+        let runs = runs.as_array().unwrap().clone();
+        let verdicts: Vec<Value> =
+            runs.iter().map(|run| serde_json::json!([run["candidate"], run["verdict"], run["what"]])).collect();
+        let reused: Vec<bool> = runs.iter().map(|run| run["cluster"]["reused"].as_bool().unwrap()).collect();
+        (verdicts, reused)
+    };
+    let (verdicts, reused) = kept("search/bisect.json");
+    assert_eq!(reused, [false, false, true, true, true, true]);
+    assert_eq!(kept("fresh/bisect.json"), (verdicts, vec![false; 6]));
+    let mut results = ["search", "fresh"].map(|dir| place.json(&format!("{dir}/result.json")));
+    assert_eq!(results[0]["runsOnReusedClusters"], 4);
+    for result in &mut results {
+        result.as_object_mut().unwrap().remove("runsOnReusedClusters");
+    }
+    assert_eq!(results[0], results[1]);
+}
+
+#[test]
+fn what_cannot_be_taken_back_gets_new_clusters() {
+    let labels = "{kind: Node, apiVersion: v1, name: worker, merge: {metadata: {labels: {a: b}}}}";
+    let place = Place::new(&DUPLICATE.replace("steps:\n", &format!("steps:\n  - patch: {labels}\n")));
+    let answer = place.run(&[SEARCH, &["--among", "1.19.1"]].concat());
+    assert_eq!(answer.code, 0, "{}\n{}", answer.stdout, answer.stderr);
+    let why = "each run gets a new cluster: step 1 changes what is not Cilium's\n";
+    assert!(answer.stdout.contains(why), "{}", answer.stdout);
+    assert!(!answer.stdout.contains("reused"), "{}", answer.stdout);
+}
+
+#[test]
+fn a_cluster_that_cannot_be_brought_back_is_replaced() {
+    // Nobody takes this finalizer away.
+    let held = "{kind: CiliumNode, name: worker, merge: {metadata: {finalizers: [example.com/held]}}}";
+    let place = Place::new(&DUPLICATE.replace("steps:\n", &format!("steps:\n  - patch: {held}\n")));
+    let answer = place.run(&[
+        "./duplicate.yaml",
+        "--cluster",
+        "sim",
+        "--report-dir",
+        "s",
+        "--good",
+        "1.19.1",
+        "--bad",
+        "1.20.2",
+        "--among",
+        "1.19.3",
+    ]);
+    assert_eq!(answer.code, 0, "{}\n{}", answer.stdout, answer.stderr);
+    let why = "  a new cluster: wait for the end of Cilium's objects of sim: not so in time; last: CiliumNode sim-worker is there\n";
+    assert!(answer.stdout.contains(why), "{}", answer.stdout);
+    assert!(!answer.stdout.contains("reused"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("first bad version: 1.20.2 (last good: 1.19.3)"), "{}", answer.stdout);
+}
+
+#[test]
+fn a_verdict_in_doubt_is_repeated_on_a_new_cluster() {
+    // The good end is as bad as the bad one, which is its neighbour: so it is looked at again, and each time on a cluster of its own.
+    let place = Place::new(DUPLICATE);
+    let answer = place.run(&[
+        "./duplicate.yaml",
+        "--cluster",
+        "sim",
+        "--report-dir",
+        "s",
+        "--good",
+        "1.20.0",
+        "--bad",
+        "1.20.2",
+    ]);
+    assert_eq!(answer.code, 2, "{}\n{}", answer.stdout, answer.stderr);
+    let runs = place.json("s/bisect.json")["search"]["runs"].clone();
+    let reused: Vec<bool> =
+        runs.as_array().unwrap().iter().map(|run| run["cluster"]["reused"].as_bool().unwrap()).collect();
+    assert_eq!(reused, [false, true, false, false], "{runs:#}");
+}
+
 #[rstest]
 #[case::one_version(&["--good", "1.18.4", "--bad", "1.18.4"], "--good and --bad are both 1.18.4")]
 #[case::one_version_by_range(&["--good", "1.18.6", "--bad", "1.18"], "--good and --bad are both 1.18.6")]

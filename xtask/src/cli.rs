@@ -454,7 +454,11 @@ pub(crate) struct Schema {
     pub(crate) write: bool,
 }
 
-const BISECT: &str = "A version is written 1.19.1, v1.19.1, as a range (its newest known version is taken), or as TAG@VERSION: images in \
+const BISECT: &str = "Before a cluster is taken over, workloads, Cilium with its objects and definitions, and what it left on the nodes are taken away, and \
+it is looked whether it is as it was when new; if not, a new one is made. A verdict that is in doubt is repeated on a new cluster. The report \
+says of each run which it had.
+
+A version is written 1.19.1, v1.19.1, as a range (its newest known version is taken), or as TAG@VERSION: images in \
 Docker with that tag, installed by the chart of that version (an image that has no such tag is the version's own). \
 With --good newer than --bad, the first good version is looked for.
 
@@ -491,6 +495,10 @@ pub(crate) struct Bisect {
     /// Further runs of a version after an infrastructure error, before it is skipped.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub(crate) retries: u32,
+    /// Make a new cluster for each run. Otherwise a run takes over the cluster of the run before, where that was of the same or a
+    /// neighbouring minor release and the scenario does nothing that cannot be taken back.
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Stretch every deadline by this factor, for slow machines.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
     pub(crate) timeout_scale: f64,

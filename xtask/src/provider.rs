@@ -94,13 +94,21 @@ impl Chosen {
                 for error in &swept.failed {
                     eprintln!("warning: {error}");
                 }
-                Ok(Box::new(KindProvider::new(self.settings.clone())))
             }
+            ClusterKind::Existing | ClusterKind::Sim => {}
+        }
+        Ok(self.provider(args))
+    }
+
+    /// What makes clusters of this kind.
+    pub(crate) fn provider(&self, args: &E2e) -> Box<dyn Provider> {
+        match self.kind {
+            ClusterKind::Kind => Box::new(KindProvider::new(self.settings.clone())),
             ClusterKind::Existing => {
                 let context = Context { name: args.context.clone().unwrap_or_default(), kubeconfig: None };
-                Ok(Box::new(ExistingProvider::new(self.settings.clone(), context)))
+                Box::new(ExistingProvider::new(self.settings.clone(), context))
             }
-            ClusterKind::Sim => Ok(Box::new(SimProvider::new(self.sim.clone()))),
+            ClusterKind::Sim => Box::new(SimProvider::new(self.sim.clone())),
         }
     }
 }

@@ -14,5 +14,5 @@ mod verdict;
 pub use candidate::{Candidate, CandidateError};
 pub use difference::{Change, differences, flatten, missing};
 pub use plan::{Ends, PlanError, plan};
-pub use search::{Conclusion, Direction, FORMAT, Next, Refusal, Run, Search, Why};
+pub use search::{Conclusion, Direction, FORMAT, Next, OnCluster, Refusal, Run, Search, Why};
 pub use verdict::{Standing, Verdict};

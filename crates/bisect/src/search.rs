@@ -31,6 +31,30 @@ pub struct Run {
     pub dir: String,
     /// How long it took by the wall.
     pub took_ms: u64,
+    /// The cluster it was made on. None where that was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<OnCluster>,
+}
+
+/// What is worth knowing of a run's cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OnCluster {
+    /// Whether a run before had it too.
+    pub reused: bool,
+    /// How long it took until the scenario's first step, by the cluster's clock: made or brought back, and Cilium installed.
+    pub up_ms: u64,
+}
+
+impl Run {
+    /// Whether it was made on a cluster that another run had.
+    pub fn on_reused(&self) -> bool {
+        self.cluster.is_some_and(|cluster| cluster.reused)
+    }
+
+    fn was_let_down(&self) -> bool {
+        self.on_reused() && matches!(self.verdict, Verdict::Infrastructure { .. })
+    }
 }
 
 /// A search, as it is kept.
@@ -108,6 +132,16 @@ pub enum Refusal {
     },
 }
 
+impl Why {
+    /// Whether a cluster that another run had will do. A verdict that is in doubt is looked at on a new one.
+    pub fn may_reuse(&self) -> bool {
+        match self {
+            Self::End | Self::Middle => true,
+            Self::Again(_) => false,
+        }
+    }
+}
+
 impl Search {
     /// What is to be done next. A function of what is kept, and of nothing else.
     pub fn next(&self) -> Next {
@@ -171,7 +205,10 @@ impl Search {
             expected_good: is_end.then_some(candidate != bad_end),
         };
         let runs: Vec<&Verdict> = of(candidate).collect();
-        judge(&runs, Patience { repeat: self.repeat, retries: self.retries }, reference)
+        // That a reused cluster let a run down says nothing about what a new one would do: it is no try.
+        let let_down = self.runs.iter().filter(|run| run.candidate == candidate && run.was_let_down()).count();
+        let retries = self.retries.saturating_add(u32::try_from(let_down).unwrap_or(u32::MAX));
+        judge(&runs, Patience { repeat: self.repeat, retries }, reference)
     }
 
     /// How many more runs there will be, if all goes well.

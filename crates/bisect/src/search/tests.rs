@@ -24,7 +24,7 @@ fn go(search: &mut Search, limit: usize, mut truth: impl FnMut(usize) -> Verdict
         match search.next() {
             Next::Run { candidate, .. } => {
                 let dir = format!("{}", search.runs.len() + 1);
-                search.runs.push(Run { candidate, verdict: truth(candidate), dir, took_ms: 1 });
+                search.runs.push(Run { candidate, verdict: truth(candidate), dir, took_ms: 1, cluster: None });
             }
             end => return end,
         }
@@ -68,6 +68,19 @@ fn ends_that_do_not_differ_are_refused_after_repeats(
     let end = go(&mut search, 100, |_| always.clone());
     assert_eq!(end, Next::Refused(Refusal::End { candidate, named_good, what: what.to_owned() }));
     assert_eq!(search.runs.iter().filter(|run| run.candidate == candidate).count(), 3, "once and two repeats");
+}
+
+#[test]
+fn what_a_reused_cluster_did_is_no_try() {
+    let mut search = search(3, Direction::Break);
+    search.retries = 0;
+    let on = |reused| Some(OnCluster { reused, up_ms: 1 });
+    let run = |candidate, verdict, cluster| Run { candidate, verdict, dir: String::new(), took_ms: 1, cluster };
+    search.runs = vec![run(2, bad(), on(false)), run(0, Verdict::Good, on(true)), run(1, broken(), on(true))];
+    let Next::Run { candidate: 1, why } = search.next() else { panic!("{:?}", search.next()) };
+    assert!(!why.may_reuse(), "{why:?}");
+    search.runs.push(run(1, broken(), on(false)));
+    assert_eq!(search.next(), Next::Done(Conclusion { before: 0, after: 2, skipped: vec![1] }));
 }
 
 #[test]
@@ -167,7 +180,7 @@ proptest! {
         let mut left = search.left();
         while let Next::Run { candidate, .. } = search.next() {
             let verdict = if candidate >= first { bad() } else { Verdict::Good };
-            search.runs.push(Run { candidate, verdict, dir: String::new(), took_ms: 0 });
+            search.runs.push(Run { candidate, verdict, dir: String::new(), took_ms: 0, cluster: None });
             prop_assert!(search.left() < left || left == 0, "{} then {}", left, search.left());
             left = search.left();
         }

@@ -49,6 +49,7 @@ pub(super) fn begin(args: &Bisect, settings: &Settings) -> Result<Option<Keeper>
         seed: args.seed,
         faults: args.faults.clone(),
         timeout_scale: args.timeout_scale,
+        fresh: args.fresh,
         search: Search { candidates, direction, repeat: args.repeat, retries: args.retries, runs: Vec::new() },
     };
     say!("cluster: {cluster} ({why})");

@@ -36,6 +36,9 @@ pub(super) struct Kept {
     pub(super) faults: Vec<String>,
     /// Stretches every deadline.
     pub(super) timeout_scale: f64,
+    /// Whether each run gets a new cluster.
+    #[serde(default)]
+    pub(super) fresh: bool,
     /// Candidates and runs.
     pub(super) search: Search,
 }
@@ -167,6 +170,7 @@ mod tests {
             seed: None,
             faults: Vec::new(),
             timeout_scale: 1.0,
+            fresh: false,
             search,
         }
     }
@@ -181,7 +185,9 @@ mod tests {
     fn what_was_added_is_there_when_it_is_opened_again() {
         let (_home, dir) = home();
         let mut keeper = Keeper::create(dir.clone(), kept()).unwrap();
-        keeper.add(Run { candidate: 2, verdict: Verdict::Good, dir: "01-1.20.2".to_owned(), took_ms: 5 }).unwrap();
+        keeper
+            .add(Run { candidate: 2, verdict: Verdict::Good, dir: "01-1.20.2".to_owned(), took_ms: 5, cluster: None })
+            .unwrap();
         let written = keeper.kept.clone();
         let error = Keeper::open(&dir).err().unwrap().to_string();
         assert!(error.contains("another process"), "{error}");
@@ -212,7 +218,13 @@ mod tests {
         refused("{", "bisect.json: ");
         refused(r#"{"format": 99}"#, "newer version of this tool (format 99");
         let mut other = kept();
-        other.search.runs.push(Run { candidate: 7, verdict: Verdict::Good, dir: String::new(), took_ms: 0 });
+        other.search.runs.push(Run {
+            candidate: 7,
+            verdict: Verdict::Good,
+            dir: String::new(),
+            took_ms: 0,
+            cluster: None,
+        });
         refused(&serde_json::to_string(&other).unwrap(), "do not belong together");
         let error = Keeper::open(&dir.join("nowhere")).err().unwrap();
         assert!(error.to_string().contains("there is no search"), "{error}");

@@ -7,6 +7,7 @@ mod begin;
 mod differ;
 mod here;
 mod keep;
+mod reuse;
 mod tell;
 mod trial;
 
@@ -14,14 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bisect::{Next, Refusal, Run, Verdict, Why};
+use bisect::{Conclusion, Next, OnCluster, Refusal, Run, Verdict, Why};
 use engine::{Stop, StopLevel};
+use scenario::Scenario;
 
 use crate::cli::Bisect;
+use crate::cmd::e2e::Host;
 use crate::outcome::BadInput;
 use crate::{provider, signals};
 use keep::Keeper;
-use trial::Ended;
+use trial::{At, Trial};
 
 pub(crate) fn run(args: &Bisect) -> Result<u8> {
     let settings = provider::settings(&args.sources)?;
@@ -46,31 +49,81 @@ pub(crate) fn run(args: &Bisect) -> Result<u8> {
         let good = begin::good_end(&keeper.kept.search);
         say!("some of its steps are for some versions only: they are taken as for {good}, the good end, everywhere");
     }
+    let host = reuse::host(&keeper.kept, args.fresh, &scenario, &args.sources, &keeper.dir)?;
+    if let Err(why) = &host {
+        say!("each run gets a new cluster: {why}");
+    }
+    let host = host.ok();
+    let ended = search(&mut keeper, &scenario, args, host.as_ref(), &stop);
+    // However it ended, the last cluster goes.
+    let closed = host.map_or(Ok(()), |host| {
+        let closed = host.close(&stop);
+        host.end();
+        closed
+    });
+    if let (Err(_), Err(left)) = (&ended, &closed) {
+        // The first error is what the command ends with.
+        eprintln!("warning: {left:#}");
+    }
+    let code = match ended? {
+        Ended::Interrupted => interrupted(&keeper),
+        Ended::Refused(refusal) => refuse(&keeper, &refusal)?,
+        Ended::Done(conclusion) => {
+            let differences = differ::differences(&keeper.kept, &scenario, &conclusion, &settings);
+            let report = tell::report(&keeper, &conclusion, &differences);
+            keeper.write("report.txt", &report)?;
+            keeper.write("result.json", &tell::json(&keeper, &conclusion, &differences))?;
+            put!("\n{report}");
+            say!("\nkept in {}", keeper.dir);
+            events::exit::PASSED
+        }
+    };
+    closed.map(|()| code)
+}
+
+/// How a search ended.
+enum Ended {
+    Done(Conclusion),
+    Refused(Refusal),
+    Interrupted,
+}
+
+/// Makes one run after another until there is none to make.
+fn search(
+    keeper: &mut Keeper,
+    scenario: &Arc<Scenario>,
+    args: &Bisect,
+    host: Option<&Host>,
+    stop: &Stop,
+) -> Result<Ended> {
     loop {
-        let search = &keeper.kept.search;
-        let (candidate, why) = match search.next() {
+        let (candidate, why) = match keeper.kept.search.next() {
             Next::Run { candidate, why } => (candidate, why),
-            Next::Refused(refusal) => return refuse(&keeper, &refusal),
-            Next::Done(conclusion) => {
-                let differences = differ::differences(&keeper.kept, &scenario, &conclusion, &settings);
-                let report = tell::report(&keeper, &conclusion, &differences);
-                keeper.write("report.txt", &report)?;
-                keeper.write("result.json", &tell::json(&keeper, &conclusion, &differences))?;
-                put!("\n{report}");
-                say!("\nkept in {}", keeper.dir);
-                return Ok(events::exit::PASSED);
-            }
+            Next::Refused(refusal) => return Ok(Ended::Refused(refusal)),
+            Next::Done(conclusion) => return Ok(Ended::Done(conclusion)),
         };
         if stop.level() > StopLevel::Run {
-            return Ok(interrupted(&keeper));
+            return Ok(Ended::Interrupted);
         }
-        say!("\n{}", announce(&keeper, candidate, &why));
+        say!("\n{}", announce(keeper, candidate, &why));
+        let go_on = || format!("the search can go on: cargo xtask bisect --resume {}", keeper.dir);
+        if let Some(host) = host.filter(|_| !why.may_reuse()) {
+            host.close(stop).with_context(go_on)?;
+        }
         let dir = keeper.run_dir(candidate)?;
-        let ended = trial::run(&keeper.kept, candidate, &scenario, &args.sources, &dir, &keeper.dir)
-            .with_context(|| format!("the search can go on: cargo xtask bisect --resume {}", keeper.dir))?;
-        let Ended::Said { verdict, took } = ended else { return Ok(interrupted(&keeper)) };
-        say!("{}", said(&verdict, took));
-        keeper.add(Run { candidate, verdict, dir, took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX) })?;
+        let at = At { host, dir: &keeper.dir.join(&dir) };
+        let run = trial::run(&keeper.kept, candidate, scenario, &args.sources, &at).with_context(go_on)?;
+        let Trial::Said { verdict, took, on, instead } = run else { return Ok(Ended::Interrupted) };
+        if let Some(why) = instead {
+            say!("  a new cluster: {why}");
+        }
+        say!("{}", said(&verdict, took, on));
+        let sound = reuse::is_sound(&verdict);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        keeper.add(Run { candidate, verdict, dir, took_ms, cluster: on })?;
+        if let Some(host) = host.filter(|_| !sound) {
+            host.close(stop)?;
+        }
     }
 }
 
@@ -87,8 +140,9 @@ fn announce(keeper: &Keeper, candidate: usize, why: &Why) -> String {
     format!("run {}: {name} ({why}), about {runs} to go", search.runs.len() + 1)
 }
 
-fn said(verdict: &Verdict, took: Duration) -> String {
-    let took = tell::span(took);
+fn said(verdict: &Verdict, took: Duration, on: Option<OnCluster>) -> String {
+    let reused = on.is_some_and(|cluster| cluster.reused);
+    let took = format!("{}{}", tell::span(took), if reused { " on a reused cluster" } else { "" });
     match verdict {
         Verdict::Good => format!("  good, in {took}"),
         Verdict::Bad { what } => format!("  bad, in {took}: {what}"),

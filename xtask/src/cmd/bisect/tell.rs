@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bisect::{Candidate, Change, Conclusion, Direction, Standing, Verdict};
+use bisect::{Candidate, Change, Conclusion, Direction, Run, Search, Standing, Verdict};
 use events::ClusterKind;
 use scenario::Scenario;
 use serde_json::json;
@@ -107,6 +107,7 @@ pub(super) fn json(keeper: &Keeper, conclusion: &Conclusion, differences: &Diffe
         "orOneOf": conclusion.skipped.iter().map(|place| name(*place)).collect::<Vec<_>>(),
         "untried": untried(&keeper.kept, conclusion),
         "runs": search.runs.len(),
+        "runsOnReusedClusters": search.runs.iter().filter(|run| run.on_reused()).count(),
         "ciliumConfig": list(&differences.config),
         "chartValues": list(&differences.values),
         "toRead": reading(&search.candidates[conclusion.before], &search.candidates[conclusion.after]),
@@ -133,7 +134,9 @@ fn runs(text: &mut String, kept: &Kept) {
         span(Duration::from_millis(total))
     );
     let width = search.candidates.iter().map(|candidate| candidate.to_string().len()).max().unwrap_or(0);
-    for run in &search.runs {
+    let hows: Vec<String> = search.runs.iter().map(how).collect();
+    let wide = hows.iter().map(String::len).max().unwrap_or(0);
+    for (run, how) in search.runs.iter().zip(&hows) {
         let name = search.candidates[run.candidate].to_string();
         let took = span(Duration::from_millis(run.took_ms));
         let verdict = match &run.verdict {
@@ -141,12 +144,45 @@ fn runs(text: &mut String, kept: &Kept) {
             Verdict::Bad { what } => format!("bad: {what}"),
             Verdict::Infrastructure { why } => format!("neither: {why}"),
         };
-        let _ = writeln!(text, "  {name:width$}  {took:>7}  {verdict}");
+        let gap = if wide == 0 { "" } else { "  " };
+        let _ = writeln!(text, "  {name:width$}  {took:>7}{gap}{how:wide$}  {verdict}");
     }
+    saved(text, search);
     for (place, candidate) in search.candidates.iter().enumerate() {
         if let Standing::Bad { note: Some(note) } = search.standing(place) {
             let _ = writeln!(text, "  {candidate}: {note}");
         }
+    }
+}
+
+/// The cluster that a run had, where that is known: `reused, up in 31.0s`.
+fn how(run: &Run) -> String {
+    run.cluster.map_or_else(String::new, |cluster| {
+        let what = if cluster.reused { "reused" } else { "new cluster" };
+        format!("{what}, up in {}", span(Duration::from_millis(cluster.up_ms)))
+    })
+}
+
+/// What it was worth that clusters were handed on: until the first step, against the run that each was made for.
+fn saved(text: &mut String, search: &Search) {
+    let (mut new, mut reused, mut difference) = (0, 0, 0_i64);
+    for run in search.runs.iter().filter_map(|run| run.cluster) {
+        let up = i64::try_from(run.up_ms).unwrap_or(i64::MAX);
+        if run.reused {
+            reused += 1;
+            difference += new - up;
+        } else {
+            new = up;
+        }
+    }
+    if reused > 0 {
+        let by = span(Duration::from_millis(difference.unsigned_abs()));
+        let word = if difference < 0 { "later" } else { "sooner" };
+        let _ = writeln!(
+            text,
+            "  {reused} of {} on a reused cluster: first steps {by} {word} in all than on the new ones that they took over",
+            search.runs.len()
+        );
     }
 }
 
@@ -161,6 +197,9 @@ fn side(text: &mut String, keeper: &Keeper, place: usize) {
     let (name, dir) = (&search.candidates[place], within(keeper, &run.dir));
     let word = if run.verdict == Verdict::Good { "passed" } else { "failed" };
     let _ = writeln!(text, "\n{name} {word}: {dir}");
+    if run.on_reused() {
+        let _ = writeln!(text, "  on a cluster that another run had; --fresh gives each run a new one");
+    }
     let failure = match Told::of(keeper, &run.dir) {
         Ok(told) => {
             if let Some(evidence) = &told.evidence {

@@ -5,25 +5,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bisect::{Candidate, Verdict};
+use bisect::{Candidate, OnCluster, Verdict};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args as _, FromArgMatches as _};
-use events::{ClusterKind, Event, EventKind, Failure, Outcome};
+use cluster::Use;
+use events::{ClusterKind, Event, EventKind, Failure, Outcome, Phase};
 use scenario::Scenario;
 
 use super::here::Here;
 use super::keep::{Keeper, Kept};
 use crate::cli::{E2e, Sources};
-use crate::cmd::e2e::{self, Voice};
+use crate::cmd::e2e::{self, Host, Voice};
 use crate::outcome::BadInput;
 use crate::provider;
 
 /// How a run ended.
-pub(super) enum Ended {
+pub(super) enum Trial {
     /// With a verdict, or none by the machine's fault.
-    Said { verdict: Verdict, took: Duration },
+    Said { verdict: Verdict, took: Duration, on: Option<OnCluster>, instead: Option<String> },
     /// By the user.
     Interrupted,
+}
+
+/// Where a run is made.
+pub(super) struct At<'a> {
+    /// What keeps clusters for later runs, if they are kept.
+    pub(super) host: Option<&'a Host>,
+    /// The run's folder.
+    pub(super) dir: &'a Utf8Path,
 }
 
 /// Runs a candidate. An error is one of this command or of the whole machine, which says nothing about any version.
@@ -32,21 +41,19 @@ pub(super) fn run(
     place: usize,
     scenario: &Arc<Scenario>,
     sources: &Sources,
-    dir: &str,
-    keeper_dir: &Utf8Path,
-) -> Result<Ended> {
+    at: &At<'_>,
+) -> Result<Trial> {
     let candidate = &kept.search.candidates[place];
-    let dir = keeper_dir.join(dir);
-    let args = args(kept, candidate, sources, &dir)?;
+    let args = args(kept, candidate, sources, at.dir)?;
     let scenario = with_images(scenario, candidate, sources)?;
     let plan = engine::plan(&scenario, &candidate.version, kept.cluster, kept.timeout_scale)
         .map_err(|error| BadInput(error.to_string()))?;
     // A simulated run is over before it could be read.
     let voice = if kept.cluster == ClusterKind::Sim { Voice::Silent } else { Voice::Aloud };
     let began = tokio::time::Instant::now();
-    e2e::carry_out_here(&args, &[plan], voice)?;
+    e2e::carry_out_here(&args, &[plan], voice, at.host)?;
     let took = began.elapsed();
-    let told = Told::read(&dir)?;
+    let told = Told::read(at.dir)?;
     let verdict = match told.outcome {
         // Where a known bug should have shown itself and has not, the version is good as well.
         Outcome::Passed | Outcome::Xpassed | Outcome::Tolerated => Verdict::Good,
@@ -54,9 +61,16 @@ pub(super) fn run(
         Outcome::Failed | Outcome::Xfailed => Verdict::Bad { what: told.what() },
         Outcome::Error => Verdict::Infrastructure { why: told.message() },
         Outcome::Skipped => Verdict::Infrastructure { why: "it was skipped".to_owned() },
-        Outcome::Interrupted => return Ok(Ended::Interrupted),
+        Outcome::Interrupted => return Ok(Trial::Interrupted),
     };
-    Ok(Ended::Said { verdict, took })
+    let (reused, instead) = match at.host.and_then(Host::last_use) {
+        Some(Use::Reused { .. }) => (true, None),
+        Some(Use::New { instead }) => (false, instead),
+        None => (false, None),
+    };
+    // A cluster of somebody else is neither new nor handed on.
+    let on = (kept.cluster != ClusterKind::Existing).then_some(OnCluster { reused, up_ms: told.up_ms });
+    Ok(Trial::Said { verdict, took, on, instead })
 }
 
 /// What `e2e` would be told.
@@ -68,7 +82,7 @@ pub(super) fn e2e_args(flags: &[&str], sources: &Sources) -> Result<E2e> {
     Ok(args)
 }
 
-fn args(kept: &Kept, candidate: &Candidate, sources: &Sources, dir: &Utf8Path) -> Result<E2e> {
+pub(super) fn args(kept: &Kept, candidate: &Candidate, sources: &Sources, dir: &Utf8Path) -> Result<E2e> {
     let (version, scale) = (candidate.version.to_string(), kept.timeout_scale.to_string());
     let flags = ["--cluster", kept.cluster.as_str(), "--cilium", version.as_str(), "--timeout-scale", scale.as_str()];
     let mut args = e2e_args(&flags, sources)?;
@@ -80,7 +94,7 @@ fn args(kept: &Kept, candidate: &Candidate, sources: &Sources, dir: &Utf8Path) -
 }
 
 /// The scenario, installed with the candidate's own images where it has any.
-fn with_images(scenario: &Arc<Scenario>, candidate: &Candidate, sources: &Sources) -> Result<Arc<Scenario>> {
+pub(super) fn with_images(scenario: &Arc<Scenario>, candidate: &Candidate, sources: &Sources) -> Result<Arc<Scenario>> {
     if candidate.tag.is_none() {
         return Ok(scenario.clone());
     }
@@ -99,6 +113,8 @@ pub(super) struct Told {
     pub(super) failure: Option<Failure>,
     /// Where evidence is.
     pub(super) evidence: Option<Utf8PathBuf>,
+    /// How long it took until the first step.
+    up_ms: u64,
     titles: Vec<String>,
 }
 
@@ -114,19 +130,20 @@ impl Told {
     }
 
     fn fold(events: &[Event]) -> Option<Self> {
-        let (mut outcome, mut failure, mut evidence, mut titles) = (None, None, None, Vec::new());
+        let (mut outcome, mut failure, mut evidence, mut up_ms, mut titles) = (None, None, None, 0, Vec::new());
         for event in events {
             match &event.kind {
                 EventKind::ScenarioStarted { steps, .. } => {
                     titles = steps.iter().map(|step| step.title.clone()).collect();
                 }
+                EventKind::PhaseEnded { phase: Phase::Create | Phase::Install, took_ms } => up_ms += took_ms,
                 EventKind::Failed { failure: why } => failure = Some(why.clone()),
                 EventKind::Evidence { dir, .. } => evidence = Some(Utf8PathBuf::from(dir)),
                 EventKind::ScenarioEnded { outcome: how, .. } => outcome = Some(*how),
                 _ => {}
             }
         }
-        Some(Self { outcome: outcome?, failure, evidence, titles })
+        Some(Self { outcome: outcome?, failure, evidence, up_ms, titles })
     }
 
     /// What failed, in words that are the same wherever the same fails: no names, no addresses, no times.

@@ -1,5 +1,6 @@
 //! `e2e`.
 
+mod host;
 mod seeds;
 mod simulated;
 
@@ -17,6 +18,8 @@ use crate::cli::{E2e, KeepChoice};
 use crate::outcome::BadInput;
 use crate::provider::{self, Chosen};
 use crate::{project, select, signals};
+
+pub(crate) use host::Host;
 
 pub(crate) fn run(args: E2e) -> Result<u8> {
     let read = select::read(&args.selection)?;
@@ -39,7 +42,7 @@ pub(crate) fn these(args: E2e, scenarios: &[Arc<Scenario>]) -> Result<u8> {
         print_plans(&plans, &args, &chosen);
         return Ok(events::exit::PASSED);
     }
-    let code = carry_out(&args, &chosen, &plans, &threads, Voice::Aloud);
+    let code = carry_out(&args, &chosen, &plans, &threads, Voice::Aloud, None);
     end(threads);
     code
 }
@@ -51,16 +54,24 @@ pub(crate) enum Voice {
     Silent,
 }
 
-/// Runs these plans with everything that a run leaves in its folder. For commands that are made of runs.
-pub(crate) fn carry_out_here(args: &E2e, plans: &[Plan], voice: Voice) -> Result<u8> {
+/// Runs these plans with everything that a run leaves in its folder. For commands that are made of runs, which may have their clusters
+/// from a host.
+pub(crate) fn carry_out_here(args: &E2e, plans: &[Plan], voice: Voice, host: Option<&Host>) -> Result<u8> {
     let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
     let chosen = threads.block_on(provider::choose(args))?;
-    let code = carry_out(args, &chosen, plans, &threads, voice);
+    let code = carry_out(args, &chosen, plans, &threads, voice, host);
     end(threads);
     code
 }
 
-fn carry_out(args: &E2e, chosen: &Chosen, plans: &[Plan], threads: &Runtime, voice: Voice) -> Result<u8> {
+fn carry_out(
+    args: &E2e,
+    chosen: &Chosen,
+    plans: &[Plan],
+    threads: &Runtime,
+    voice: Voice,
+    host: Option<&Host>,
+) -> Result<u8> {
     if chosen.kind == ClusterKind::Sim {
         let _: ipam::Release =
             args.cilium.to_string().parse().map_err(|error: ipam::UnknownRelease| BadInput(error.to_string()))?;
@@ -69,8 +80,11 @@ fn carry_out(args: &E2e, chosen: &Chosen, plans: &[Plan], threads: &Runtime, voi
         return seeds::run(args, chosen, plans, count);
     }
     match chosen.kind {
-        ClusterKind::Sim => simulated(args, chosen, plans, threads, voice),
-        ClusterKind::Kind | ClusterKind::Existing => threads.block_on(go(args, chosen, plans, voice)),
+        ClusterKind::Sim => simulated(args, chosen, plans, threads, voice, host),
+        // Connections to a cluster live in the runtime in which they were made.
+        ClusterKind::Kind | ClusterKind::Existing => {
+            host.map_or(threads, |host| &host.runtime).block_on(go(args, chosen, plans, voice, host))
+        }
     }
 }
 
@@ -85,7 +99,7 @@ pub(crate) fn simulate(args: &E2e, plans: &[Plan]) -> Result<Vec<Event>> {
     let mut heard = Vec::new();
     let mut tell = |event: &Event| heard.push(event.clone());
     let all = simulated::processors();
-    let done = simulated::run(args, &chosen, plans, (chosen.sim.seed, &dir), &stop, all, &mut tell);
+    let done = simulated::run(args, &chosen, plans, (chosen.sim.seed, &dir), &stop, (all, None), &mut tell);
     fs_err::remove_dir_all(&dir).with_context(|| format!("remove folder {dir}"))?;
     end(threads);
     done.map(|_| heard)
@@ -96,7 +110,7 @@ pub(crate) fn end(runtime: Runtime) {
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
 }
 
-async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan], voice: Voice) -> Result<u8> {
+async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan], voice: Voice, host: Option<&Host>) -> Result<u8> {
     let (run, dir) = run_dir(args)?;
     // Before anything is made: what earlier runs left, and what is missing here.
     let provider = chosen.prepare(args, plans).await?;
@@ -106,9 +120,10 @@ async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan], voice: Voice) -> Result
         sink.lock().unwrap_or_else(PoisonError::into_inner).event(event);
     }));
     let stop = Stop::default();
-    signals::listen(&stop).context("listen for signals")?;
+    let _listening = signals::listen_meanwhile(&stop).context("listen for signals")?;
     let options = options(args, chosen, &run, &dir, chosen.sim.seed);
-    let code = engine::run(plans, &*provider, &options, &emitter, &stop, events::exit::code).await;
+    let provider = host.map_or(&*provider, Host::provider);
+    let code = engine::run(plans, provider, &options, &emitter, &stop, events::exit::code).await;
     drop(emitter);
     if let Some(reporter) = Arc::into_inner(reporter) {
         finish(reporter.into_inner().unwrap_or_else(PoisonError::into_inner), &dir, voice);
@@ -117,14 +132,22 @@ async fn go(args: &E2e, chosen: &Chosen, plans: &[Plan], voice: Voice) -> Result
 }
 
 /// The same on simulated clusters. `listener` hears signals: the runtimes of the scenarios come and go.
-fn simulated(args: &E2e, chosen: &Chosen, plans: &[Plan], listener: &Runtime, voice: Voice) -> Result<u8> {
+fn simulated(
+    args: &E2e,
+    chosen: &Chosen,
+    plans: &[Plan],
+    listener: &Runtime,
+    voice: Voice,
+    host: Option<&Host>,
+) -> Result<u8> {
     let (_, dir) = run_dir(args)?;
     let stop = Stop::default();
     listener.block_on(async { signals::listen(&stop) }).context("listen for signals")?;
     let mut reporter = reporter(&dir, voice)?;
     let mut tell = |event: &Event| reporter.event(event);
-    let all = simulated::processors();
-    let code = simulated::run(args, chosen, plans, (chosen.sim.seed, &dir), &stop, all, &mut tell)?;
+    // What has one cluster at a time runs one scenario at a time.
+    let threads = if host.is_some() { 1 } else { simulated::processors() };
+    let code = simulated::run(args, chosen, plans, (chosen.sim.seed, &dir), &stop, (threads, host), &mut tell)?;
     finish(reporter, &dir, voice);
     Ok(code)
 }

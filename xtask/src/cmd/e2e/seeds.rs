@@ -101,7 +101,7 @@ fn one(args: &E2e, chosen: &Chosen, plans: &[Plan], seed: u64, dir: &Utf8Path, s
     let dir = dir.join(format!("seed{seed}"));
     let mut heard = Vec::new();
     let mut tell = |event: &Event| heard.push(event.clone());
-    simulated::run(args, chosen, plans, (seed, &dir), stop, 1, &mut tell)?;
+    simulated::run(args, chosen, plans, (seed, &dir), stop, (1, None), &mut tell)?;
     let mut seeded = Seeded { seed, tally: Tally::default(), bad: Vec::new() };
     let mut reason = None;
     for event in &heard {

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use engine::{Emitter, Plan, Stop};
+use cluster::Provider;
+use engine::{Emitter, Plan, RunOptions, Stop};
 use events::{Event, EventKind, Tally};
 use sim::{SimOptions, SimProvider};
+use tokio::runtime::Runtime;
 
-use super::{end, options, private_dir};
+use super::{Host, end, options, private_dir};
 use crate::cli::E2e;
 use crate::provider::Chosen;
 
@@ -28,7 +30,7 @@ pub(super) fn run(
     plans: &[Plan],
     (seed, dir): (u64, &Utf8Path),
     stop: &Stop,
-    threads: usize,
+    (threads, host): (usize, Option<&Host>),
     tell: &mut dyn FnMut(&Event),
 ) -> Result<u8> {
     private_dir(dir)?;
@@ -47,7 +49,7 @@ pub(super) fn run(
                 plan.skip = Some("an earlier scenario did not pass (--fail-fast)".to_owned());
             }
             drop(any);
-            let heard = one(args, chosen, &plan, (seed, dir), stop);
+            let heard = one(args, chosen, &plan, (seed, dir), stop, host);
             any = failed.lock().unwrap_or_else(PoisonError::into_inner);
             *any |= heard.iter().flatten().any(did_not_pass);
             drop(any);
@@ -88,20 +90,34 @@ fn order(plans: &[Plan], in_turn: bool) -> Vec<usize> {
 }
 
 /// What one scenario tells.
-fn one(args: &E2e, chosen: &Chosen, plan: &Plan, (seed, dir): (u64, &Utf8Path), stop: &Stop) -> Result<Vec<Event>> {
+fn one(
+    args: &E2e,
+    chosen: &Chosen,
+    plan: &Plan,
+    (seed, dir): (u64, &Utf8Path),
+    stop: &Stop,
+    host: Option<&Host>,
+) -> Result<Vec<Event>> {
+    if let Some(host) = host {
+        return Ok(on(&host.runtime, host.provider(), plan, &options(args, chosen, "", dir, seed), stop));
+    }
     let runtime = sim::runtime(true).context("start the runtime")?;
+    let provider = SimProvider::new(SimOptions { seed, ..chosen.sim.clone() });
+    let heard = on(&runtime, &provider, plan, &options(args, chosen, "", dir, seed), stop);
+    end(runtime);
+    Ok(heard)
+}
+
+fn on(runtime: &Runtime, provider: &dyn Provider, plan: &Plan, options: &RunOptions, stop: &Stop) -> Vec<Event> {
     let heard = Arc::new(Mutex::new(Vec::<Event>::new()));
     let sink = heard.clone();
     runtime.block_on(async {
         let emitter = Emitter::new(Box::new(move |event| {
             sink.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
         }));
-        let provider = SimProvider::new(SimOptions { seed, ..chosen.sim.clone() });
-        let options = options(args, chosen, "", dir, seed);
-        engine::run(std::slice::from_ref(plan), &provider, &options, &emitter, stop, events::exit::code).await
+        engine::run(std::slice::from_ref(plan), provider, options, &emitter, stop, events::exit::code).await
     });
-    end(runtime);
-    Ok(std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner)))
+    std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn did_not_pass(event: &Event) -> bool {
