@@ -459,7 +459,8 @@ it is looked whether it is as it was when new; if not, a new one is made. A verd
 says of each run which it had.
 
 A version is written 1.19.1, v1.19.1, as a range (its newest known version is taken), or as TAG@VERSION: images in \
-Docker with that tag, installed by the chart of that version (an image that has no such tag is the version's own). \
+Docker with that tag, installed by the chart of that version (an image that has no such tag is the version's own); \
+PLACE:TAG@VERSION takes PLACE/cilium and PLACE/operator-generic instead of those of quay.io/cilium. \
 With --good newer than --bad, the first good version is looked for.
 
 Exit codes: 0 found, 2 bad input (also ends that do not differ), 3 cluster or tool error, 130 interrupted: --resume goes on.";

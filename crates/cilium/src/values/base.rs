@@ -83,33 +83,43 @@ pub fn images(version: &str) -> Vec<String> {
     versions::known().images(&format!("v{version}"))
 }
 
-/// Where each of [`images`] has its tag in the values, in the same order.
-const TAGS: [&str; 3] = ["image.tag", "operator.image.tag", "hubble.relay.image.tag"];
+/// Where each of [`images`] is in the values, in the same order.
+const PLACES: [&str; 3] = ["image", "operator.image", "hubble.relay.image"];
 
-/// The images that an installation with these values needs: with tags of one's own, where the values name them.
+/// The chart adds it to the operator's repository by itself, by cloud.
+const GENERIC: &str = "-generic";
+
+/// The images that an installation with these values needs: with repositories and tags of one's own, where the values name them.
 pub fn images_of(values: &Map<String, Value>, version: &str) -> Vec<String> {
-    let tag = |path: &str| lookup(values, path).and_then(Value::as_str).filter(|tag| !tag.is_empty());
-    let with = |(image, path): (String, &str)| match (tag(path), image.rsplit_once(':')) {
-        (Some(tag), Some((name, _))) => format!("{name}:{tag}"),
-        _ => image,
+    let text = |place: &str, key: &str| {
+        lookup(values, &format!("{place}.{key}")).and_then(Value::as_str).filter(|text| !text.is_empty())
     };
-    images(version).into_iter().zip(TAGS).map(with).collect()
+    let with = |(image, place): (String, &str)| {
+        let Some((name, tag)) = image.rsplit_once(':') else { return image };
+        let suffix = if name.ends_with(GENERIC) { GENERIC } else { "" };
+        let name = text(place, "repository").map_or_else(|| name.to_owned(), |own| format!("{own}{suffix}"));
+        format!("{name}:{}", text(place, "tag").unwrap_or(tag))
+    };
+    images(version).into_iter().zip(PLACES).map(with).collect()
 }
 
-/// Values that take those of [`images`] that `has` says are there with this tag, and the names of these; the others stay the version's own.
-pub fn with_tag(tag: &str, has: impl Fn(&str) -> bool) -> (Map<String, Value>, Vec<String>) {
+/// Values that take images of one's own, in the order of [`images`], as far as `has` says that they are there; the others stay the
+/// version's own.
+pub fn with_images(own: &[String], has: impl Fn(&str) -> bool) -> Map<String, Value> {
     let mut values = Map::new();
-    let mut taken = Vec::new();
-    for (image, path) in images("").into_iter().zip(TAGS) {
-        let Some((name, _)) = image.rsplit_once(':') else { continue };
-        let image = format!("{name}:{tag}");
-        if has(&image) {
-            let nested = path.rsplit('.').fold(json!(tag), |inner, key| json!({key: inner}));
-            merge(&mut values, &object(nested));
-            taken.push(image);
+    for ((released, own), place) in images("").into_iter().zip(own).zip(PLACES) {
+        let (Some((usual, _)), Some((name, tag))) = (released.rsplit_once(':'), own.rsplit_once(':')) else { continue };
+        if !has(own) {
+            continue;
         }
+        let mut image = json!({"tag": tag});
+        if name != usual {
+            image["repository"] = name.strip_suffix(GENERIC).unwrap_or(name).into();
+        }
+        let nested = place.rsplit('.').fold(image, |inner, key| json!({key: inner}));
+        merge(&mut values, &object(nested));
     }
-    (values, taken)
+    values
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -134,9 +144,9 @@ mod tests {
 
     #[test]
     fn images_of_ones_own_are_taken_where_they_are() {
+        let own = ["cilium", "operator-generic", "hubble-relay"].map(|name| format!("quay.io/cilium/{name}:mine"));
         let has = |image: &str| image != "quay.io/cilium/hubble-relay:mine";
-        let (values, taken) = with_tag("mine", has);
-        assert_eq!(taken, ["quay.io/cilium/cilium:mine", "quay.io/cilium/operator-generic:mine"]);
+        let values = with_images(&own, has);
         assert_eq!(
             Value::Object(values.clone()),
             json!({"image": {"tag": "mine"}, "operator": {"image": {"tag": "mine"}}})
@@ -150,6 +160,11 @@ mod tests {
             ]
         );
         assert_eq!(images_of(&base(), "1.20.2"), images("1.20.2"));
+        let elsewhere =
+            ["cilium", "operator-generic", "hubble-relay"].map(|name| format!("localhost:5000/me/{name}:mine"));
+        let values = with_images(&elsewhere, |_| true);
+        assert_eq!(lookup(&values, "operator.image.repository"), Some(&json!("localhost:5000/me/operator")));
+        assert_eq!(images_of(&values, "1.20.2"), elsewhere);
     }
 
     #[test]

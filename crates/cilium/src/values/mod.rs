@@ -4,6 +4,6 @@ mod base;
 mod chart;
 mod merge;
 
-pub use base::{IpamValues, base, images, images_of, with_ipam, with_tag};
+pub use base::{IpamValues, base, images, images_of, with_images, with_ipam};
 pub use chart::{ChartError, chart_minor, configmap_for};
 pub use merge::{lookup, merge};

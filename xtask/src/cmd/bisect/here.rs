@@ -29,13 +29,15 @@ impl Here {
     /// Whether nothing needs to be fetched for it.
     pub(super) fn has(&self, candidate: &Candidate) -> bool {
         let chart = self.settings.chart_file(&candidate.version.to_string()).is_some_and(|file| file.is_file());
-        chart && versions().images(&candidate.image_tag()).iter().all(|image| self.has_image(image))
+        chart && candidate.images(versions()).iter().all(|image| self.has_image(image))
     }
 
     /// Values that make the chart take a candidate's own images.
     pub(super) fn values(&self, candidate: &Candidate) -> Map<String, Value> {
-        let tag = candidate.tag.as_deref();
-        tag.map(|tag| cilium::values::with_tag(tag, |image| self.has_image(image)).0).unwrap_or_default()
+        if candidate.tag.is_none() {
+            return Map::new();
+        }
+        cilium::values::with_images(&candidate.images(versions()), |image| self.has_image(image))
     }
 
     async fn one(&self, candidate: &Candidate) -> Result<(), String> {
@@ -43,8 +45,8 @@ impl Here {
         helm::chart_there(self.settings.clone(), &version).await.map_err(|why| format!("chart: {why}"))?;
         let docker = self.docker.as_ref().map_err(|why| format!("images: {why}"))?;
         let mut wanted = versions().images(&format!("v{version}"));
-        if let Some(tag) = &candidate.tag {
-            let own = versions().images(tag);
+        if candidate.tag.is_some() {
+            let own = candidate.images(versions());
             let (there, absent): (Vec<_>, Vec<_>) = own.iter().zip(&wanted).partition(|(own, _)| docker.contains(*own));
             if there.is_empty() {
                 return Err(format!("images: Docker has none of {}", own.join(", ")));

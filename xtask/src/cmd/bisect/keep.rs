@@ -99,7 +99,7 @@ impl Keeper {
     /// The folder for the next run, in that of the search: one that is not there, for a run that was killed may have left its own.
     pub(super) fn run_dir(&self, candidate: usize) -> Result<String> {
         let search = &self.kept.search;
-        let name = search.candidates[candidate].to_string().replace('@', "-");
+        let name = search.candidates[candidate].to_string().replace(['@', ':', '/'], "-");
         let number = search.runs.len() + 1;
         let names = (1..).map(|attempt| match attempt {
             1 => format!("{number:02}-{name}"),
