@@ -69,6 +69,11 @@ impl Running {
         self.until(step, |line| line.starts_with("   ok") && line.contains(step));
     }
 
+    fn interrupt(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    }
+
     fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -129,6 +134,38 @@ fn what_sigkill_leaves_is_removed() {
         assert_eq!(code, Some(0), "{told}");
         assert_eq!(docker_state(), before, "killed at {moment:?}");
     }
+}
+
+/// A search that ends while its cluster is being brought back leaves nothing: interrupted at once, killed once `clean` has run. One that is
+/// resumed makes a cluster of its own.
+#[test]
+#[ignore = "needs docker, kind and helm"]
+fn a_search_that_ends_between_two_uses_of_its_cluster_leaves_nothing() {
+    start(&["clean"]).end();
+    let before = docker_state();
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = dir.path().join("wrong.yaml");
+    let text = "name: wrong\nsummary: An expectation that is not so.\ncluster: {workers: 0}\nsteps:\n  - expect:\n      operatorStatus: {every: {error: \"allocator full\"}}\n      within: 5s\n";
+    std::fs::write(&scenario, text).unwrap();
+    let (scenario, search) = (scenario.to_str().unwrap(), dir.path().join("search"));
+    let search = search.to_str().unwrap();
+    let ends = ["--good", "1.19.1", "--bad", "1.20.2", "--among", "1.19.1,1.20.2"];
+    let back = |line: &str| line.contains("bringing the cluster back");
+
+    let mut run = start(&[&["bisect", scenario, "--cluster", "kind", "--report-dir", search], &ends[..]].concat());
+    run.until("the second use", back);
+    run.interrupt();
+    let (code, told) = run.end();
+    assert_eq!(code, Some(130), "{told}");
+    assert_eq!(docker_state(), before, "{told}");
+
+    // What failed there fails here as well, so this end is looked at again, on new clusters.
+    let mut run = start(&["bisect", "--resume", search]);
+    run.until_passed("create");
+    run.kill();
+    let (code, told) = start(&["clean"]).end();
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(docker_state(), before);
 }
 
 /// An API server that dies in the middle is survived, or named as the cause: never taken for an answer about Cilium.
