@@ -31,18 +31,13 @@ fn fidelity(dir: &Path, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// Every scenario with a recording, under several orders of what real life leaves open.
+/// Every scenario that runs on kind, under several orders of what real life leaves open. One without a recording counts as different.
 #[rstest]
 fn does_what_real_clusters_did(
     #[values("1.18.4", "1.19.1", "1.20.2")] cilium: &str,
     #[values("0", "1", "2")] seed: &str,
 ) {
-    let recorded = std::fs::read_dir(project().join("tests/fidelity").join(cilium)).unwrap();
-    let names: Vec<String> =
-        recorded.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    let mut arguments = vec!["--cilium", cilium, "--seed", seed];
-    arguments.extend(names.iter().map(String::as_str));
-    let (code, told) = fidelity(&project(), &arguments);
+    let (code, told) = fidelity(&project(), &["--cilium", cilium, "--seed", seed]);
     assert_eq!(code, 0, "{told}");
 }
 
