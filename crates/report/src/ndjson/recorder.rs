@@ -31,6 +31,19 @@ impl Recorder {
     }
 }
 
+/// Writes the recording of a run that is over, as a [`Recorder`] would have written it.
+///
+/// # Errors
+/// When the file cannot be made or written.
+pub fn write(path: &Utf8Path, events: &[Event]) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for event in events {
+        serde_json::to_writer(&mut lines, event)?;
+        lines.push(b'\n');
+    }
+    Recorder::create(path)?.file.write_all(&lines)
+}
+
 impl Sink for Recorder {
     fn name(&self) -> &str {
         super::FILE_NAME

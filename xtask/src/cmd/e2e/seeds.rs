@@ -1,6 +1,5 @@
 //! `e2e --seeds N`: the same scenarios under many orders of everything that real life leaves open. One that depends on luck shows itself.
 
-use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -121,13 +120,8 @@ fn one(args: &E2e, chosen: &Chosen, plans: &[Plan], seed: u64, dir: &Utf8Path, s
     if seeded.bad.is_empty() {
         fs_err::remove_dir_all(&dir).with_context(|| format!("remove folder {dir}"))?;
     } else {
-        let file = fs_err::File::create(dir.join(report::ndjson::FILE_NAME)).context("create events.ndjson")?;
-        let mut file = std::io::BufWriter::new(file);
-        for event in &heard {
-            serde_json::to_writer(&mut file, event).context("write events.ndjson")?;
-            file.write_all(b"\n").context("write events.ndjson")?;
-        }
-        file.flush().context("write events.ndjson")?;
+        let path = dir.join(report::ndjson::FILE_NAME);
+        report::ndjson::write(&path, &heard).context("write events.ndjson")?;
     }
     Ok(seeded)
 }

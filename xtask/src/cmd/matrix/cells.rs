@@ -189,7 +189,7 @@ fn attempt(work: &Work<'_>, ready: &Ready, index: usize, number: usize, began: I
     }
     let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
     if simulated {
-        write_events(&dir, &heard)?;
+        ndjson::write(&dir.join(ndjson::FILE_NAME), &heard).context("write events.ndjson")?;
     }
     Ok(Attempt::of(&RunSummary::from_events(&heard), millis(began.elapsed()), Some(beneath)))
 }
@@ -207,17 +207,6 @@ fn reporter(cell: &Cell, dir: &Utf8Path, simulated: bool) -> Result<Reporter> {
         reporter = reporter.with(AtEnd::new(format, dir.join(format.file_name())));
     }
     Ok(reporter)
-}
-
-fn write_events(dir: &Utf8Path, events: &[Event]) -> Result<()> {
-    use std::io::Write as _;
-    let path = dir.join(ndjson::FILE_NAME);
-    let mut file = std::io::BufWriter::new(fs_err::File::create(&path).context("create events.ndjson")?);
-    for event in events {
-        serde_json::to_writer(&mut file, event).with_context(|| format!("write {path}"))?;
-        file.write_all(b"\n").with_context(|| format!("write {path}"))?;
-    }
-    file.flush().with_context(|| format!("write {path}"))
 }
 
 /// Keeps a result and says how far it is.
