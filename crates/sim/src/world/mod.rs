@@ -43,7 +43,7 @@ use crate::controllers::{
 use crate::store::{Change, ChangeKind, Resource, Store};
 
 /// Clusters up to this size have everyday events.
-const EVERYDAY: u32 = 100;
+const EVERYDAY: u32 = 50;
 
 /// A step in a pod's life on its node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
