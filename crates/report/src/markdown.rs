@@ -7,7 +7,7 @@ use events::Outcome;
 use crate::RunSummary;
 use crate::render::{self, Context, counts, failure};
 use crate::summary::ScenarioSummary;
-use crate::text::{duration, one_line, plain_text};
+use crate::text::{count, duration, one_line, plain_text};
 
 /// Text of failures that is shown in all, in bytes: GitHub refuses a job summary of more than 1 MiB.
 const FAILURES_SHOWN: usize = 512 * 1024;
@@ -86,7 +86,7 @@ fn failures(text: &mut String, summary: &RunSummary) {
     for (index, (name, block)) in blocks.iter().enumerate() {
         if block.len() > left {
             let more = blocks.len() - index;
-            let _ = writeln!(text, "{} did not fit here: see summary.json.\n", render::count(more, "further failure"));
+            let _ = writeln!(text, "{} did not fit here: see summary.json.\n", count(more, "further failure"));
             return;
         }
         left -= block.len();

@@ -7,6 +7,7 @@ pub(crate) use source::file;
 
 use anyhow::{Context as _, Result};
 use events::ClusterKind;
+use report::text::count;
 use scenario::{Diagnostic, Severity};
 
 use crate::cli::{Lint, LintFormat, LintWhat};
@@ -171,8 +172,8 @@ pub(crate) fn refuse(problems: &[Diagnostic]) -> Result<()> {
     match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
         0 => Ok(()),
         errors => {
-            let plural = if errors == 1 { "" } else { "s" };
-            Err(BadInput(format!("{errors} error{plural} in scenario files; no cluster was touched")).into())
+            let what = count(errors, "error");
+            Err(BadInput(format!("{what} in scenario files; no cluster was touched")).into())
         }
     }
 }

@@ -142,7 +142,7 @@ async fn look(client: &Client, found: Found) -> Result<Found, kube::Error> {
 }
 
 /// Names of Cilium's custom resource definitions.
-pub(super) async fn definitions(client: &Client) -> Result<Vec<String>, kube::Error> {
+pub(crate) async fn definitions(client: &Client) -> Result<Vec<String>, kube::Error> {
     let all = Api::<CustomResourceDefinition>::all(client.clone()).list_metadata(&ListParams::default()).await?;
     let mut names: Vec<String> =
         all.iter().map(|item| item.name_any()).filter(|name| name.ends_with(".cilium.io")).collect();

@@ -11,6 +11,7 @@ mod remove;
 
 pub use context::Context;
 pub use look::{Missing, Sight, WANTED, Wanted, Why, cluster_role, look};
+pub(crate) use mark::definitions;
 pub use mark::{Adoption, MARK_LABEL, adopt};
 pub use provider::ExistingProvider;
 pub(crate) use remove::remove;

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::inventory::{Inventory, is_ciliums};
 use super::wait::until;
 use crate::error::Fault;
-use crate::existing::RUN_LABEL;
+use crate::existing::{RUN_LABEL, definitions};
 use crate::{Cluster, HelmAction, Progress};
 
 /// What a pod gets to end by itself: nobody needs what it would still write.
@@ -93,10 +93,7 @@ async fn cordon(client: &Client, cordoned: bool) -> Result<(), Fault> {
 /// Deletes what was not there when the cluster was new, and what bears the mark of a run. What Helm and Cilium made goes with them, later.
 async fn take_away(client: &Client, now: &Inventory, new: &Inventory) -> Result<(), Fault> {
     for (id, kind) in now.beside(new) {
-        let objects: Api<DynamicObject> = match id.namespace() {
-            Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
-            None => Api::all_with(client.clone(), kind),
-        };
+        let objects = of(client, kind, id.namespace());
         gone(objects.delete(id.name(), &DeleteParams::background()).await)?;
     }
     let ours = ListParams::default().labels(RUN_LABEL);
@@ -108,16 +105,16 @@ async fn take_away(client: &Client, now: &Inventory, new: &Inventory) -> Result<
         }
         let listed = Api::<DynamicObject>::all_with(client.clone(), &kind).list(&ours).await;
         for object in listed.map_err(|error| api(&error))? {
-            let objects = of(client, &kind, &object);
+            let objects = of(client, &kind, object.namespace().as_deref());
             gone(objects.delete(&object.name_any(), &DeleteParams::background()).await)?;
         }
     }
     Ok(())
 }
 
-fn of(client: &Client, kind: &ApiResource, object: &DynamicObject) -> Api<DynamicObject> {
-    match object.namespace() {
-        Some(namespace) => Api::namespaced_with(client.clone(), &namespace, kind),
+fn of(client: &Client, kind: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
         None => Api::all_with(client.clone(), kind),
     }
 }
@@ -166,16 +163,18 @@ async fn no_definitions(client: &Client, end: Instant) -> Result<(), Fault> {
         left.then(|| format!("pod {} is there", pod.name_any()))
     })
     .await?;
-    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let all = crds.list_metadata(&ListParams::default()).await.map_err(|error| api(&error))?;
-    let ours: Vec<String> = all.iter().map(|crd| crd.name_any()).filter(|name| is_ciliums(name)).collect();
+    let ours = definitions(client).await.map_err(|error| api(&error))?;
     let discovery = Discovery::new(client.clone()).run_aggregated().await.map_err(|error| api(&error))?;
     let kinds = discovery.groups().filter(|group| is_ciliums(group.name()));
     for (kind, _) in kinds.flat_map(|group| group.recommended_resources()) {
         let listed = Api::<DynamicObject>::all_with(client.clone(), &kind).list(&ListParams::default()).await;
         let listed = listed.map_err(|error| api(&error))?;
         for object in &listed {
-            gone(of(client, &kind, object).delete(&object.name_any(), &DeleteParams::default()).await)?;
+            gone(
+                of(client, &kind, object.namespace().as_deref())
+                    .delete(&object.name_any(), &DeleteParams::default())
+                    .await,
+            )?;
         }
         if !listed.items.is_empty() {
             let all: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
@@ -185,6 +184,7 @@ async fn no_definitions(client: &Client, end: Instant) -> Result<(), Fault> {
             .await?;
         }
     }
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     for name in &ours {
         gone(crds.delete(name, &DeleteParams::default()).await)?;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cilium::components::{AGENT, NAMESPACE, OPERATOR};
+use cilium::components::{AGENT, Component, NAMESPACE, OPERATOR};
 use cilium::config;
 use predict::oracle::Happened;
 use serde_json::Value;
@@ -87,11 +87,7 @@ impl Reader {
 
     fn agent(&mut self, view: View<'_>, version: &Version, found: &mut Vec<Dated>) {
         let object = &version.object;
-        if version.seen == Seen::Deleted
-            || object["metadata"]["namespace"] != NAMESPACE
-            || !AGENT.selects(|label| object["metadata"]["labels"][label].as_str())
-            || !runs(object, AGENT.container)
-        {
+        if version.seen == Seen::Deleted || !is_part(object, AGENT) || !runs(object, AGENT.container) {
             return;
         }
         let pod = PodFacts::read(object);
@@ -150,8 +146,7 @@ fn leadership(view: View<'_>, lease: &Version) -> Dated {
 /// The end of the process that the lease names. Not every operator gives its lease back as it ends.
 fn end_of_leader(view: View<'_>, version: &Version) -> Option<Dated> {
     let object = &version.object;
-    let labels = |label: &str| object["metadata"]["labels"][label].as_str();
-    if object["metadata"]["namespace"] != NAMESPACE || !OPERATOR.selects(labels) || !has_ended(version) {
+    if !is_part(object, OPERATOR) || !has_ended(version) {
         return None;
     }
     let leases = lease_kind();
@@ -175,10 +170,9 @@ fn has_ended(version: &Version) -> bool {
 /// The operator's pod that a lease names by its node, as it was then.
 fn operator_of(view: View<'_>, holder: &str, at: Instant) -> Option<PodFacts> {
     let kind = pod_kind();
-    let own = view.history.kind(&kind).filter(|((namespace, _), _)| namespace == NAMESPACE);
-    let last = own.filter_map(|(_, versions)| {
+    let last = view.history.kind(&kind).filter_map(|(_, versions)| {
         let then = versions.iter().rev().find(|version| version.at <= at + OUT_OF_STEP)?;
-        let of_operator = OPERATOR.selects(|label| then.object["metadata"]["labels"][label].as_str());
+        let of_operator = is_part(&then.object, OPERATOR);
         let node = then.object["spec"]["nodeName"].as_str()?;
         let rest = holder.strip_prefix(node)?.strip_prefix('-')?;
         (of_operator && !rest.contains('-')).then(|| (versions.first().map(|first| first.at), then))
@@ -197,6 +191,12 @@ fn read_by(view: View<'_>, pod: &PodFacts) -> Result<BTreeMap<String, String>, S
         [first, rest @ ..] if rest.iter().all(|other| relevant(other) == relevant(first)) => Ok(first.clone()),
         _ => not_known("it changed while the pod was there"),
     }
+}
+
+/// Whether a pod is one of a part of Cilium.
+fn is_part(pod: &Value, part: Component) -> bool {
+    let metadata = &pod["metadata"];
+    metadata["namespace"] == NAMESPACE && part.selects(|label| metadata["labels"][label].as_str())
 }
 
 /// Whether a container of a pod runs.

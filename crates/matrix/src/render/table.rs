@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use events::exit;
-use report::text::{duration, one_line};
+use report::text::{count, duration, one_line};
 
 use super::{noteworthy, skipped, word};
 use crate::baseline::Changes;
@@ -69,10 +69,9 @@ pub fn closing(result: &MatrixResult) -> String {
     let meaning = exit::meaning(code).map(|meaning| format!(", {meaning}")).unwrap_or_default();
     let shard = result.shard.map(|shard| format!(", shard {shard}")).unwrap_or_default();
     let notice = result.notice.as_deref().map(|notice| format!(" ({notice})")).unwrap_or_default();
-    let plural = if result.cells.len() == 1 { "" } else { "s" };
     format!(
-        "{} cell{plural}{shard}: {} in {}{notice}  (exit code {code}{meaning})\n",
-        result.cells.len(),
+        "{}{shard}: {} in {}{notice}  (exit code {code}{meaning})\n",
+        count(result.cells.len(), "cell"),
         result.counts().text(),
         duration(result.took_ms),
     )

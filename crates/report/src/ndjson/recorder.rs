@@ -37,11 +37,15 @@ impl Recorder {
 /// When the file cannot be made or written.
 pub fn write(path: &Utf8Path, events: &[Event]) -> io::Result<()> {
     let mut lines = Vec::new();
-    for event in events {
-        serde_json::to_writer(&mut lines, event)?;
-        lines.push(b'\n');
-    }
+    events.iter().try_for_each(|event| append(&mut lines, event))?;
     Recorder::create(path)?.file.write_all(&lines)
+}
+
+/// An event as the file has it: a line.
+fn append(lines: &mut Vec<u8>, event: &Event) -> io::Result<()> {
+    serde_json::to_writer(&mut *lines, event)?;
+    lines.push(b'\n');
+    Ok(())
 }
 
 impl Sink for Recorder {
@@ -51,8 +55,7 @@ impl Sink for Recorder {
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, event)?;
-        self.line.push(b'\n');
+        append(&mut self.line, event)?;
         // One write per line and no buffer of ours: a kill between two events loses nothing.
         self.file.write_all(&self.line)
     }

@@ -2,9 +2,9 @@
 
 use events::{ClusterKind, Outcome, Phase, Tally, exit};
 
-use super::{count, kept, outcome_role};
+use super::{kept, outcome_role};
 use crate::summary::{RunSummary, ScenarioSummary};
-use crate::text::{Line, Role, duration, one_line};
+use crate::text::{Line, Role, count, duration, one_line};
 
 /// The lines at a run's end, also of one that was cut off.
 pub fn end(summary: &RunSummary) -> Vec<Line> {

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use events::{Change, FailureClass, Mismatch, Violation};
 
-use super::count;
 use crate::summary::{EvidenceSummary, RecordedFailure, StepSummary};
-use crate::text::{Line, Role, at, duration, paragraph, widest};
+use crate::text::{Line, Role, at, count, duration, paragraph, widest};
 
 /// Rows of a list that are shown; the rest is in the recording.
 const SHOWN: usize = 12;

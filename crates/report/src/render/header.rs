@@ -2,9 +2,8 @@
 
 use events::ClusterKind;
 
-use super::count;
 use crate::summary::RunInfo;
-use crate::text::{Line, Role};
+use crate::text::{Line, Role, count};
 
 /// The lines at a run's beginning: they say what the results will be worth.
 pub fn header(run: &RunInfo, scenarios: usize) -> Vec<Line> {

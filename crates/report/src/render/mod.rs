@@ -28,9 +28,3 @@ pub(crate) fn outcome_role(outcome: Outcome) -> Role {
         Outcome::Skipped => Role::Faint,
     }
 }
-
-/// `1 scenario`, `2 scenarios`.
-pub(crate) fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}

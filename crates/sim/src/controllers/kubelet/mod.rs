@@ -487,8 +487,8 @@ impl Kubelets {
         if !wait.is_zero() {
             let Some(local) = self.pods.get(uid) else { return };
             let Key { namespace, name } = local.key.clone();
-            let texts: Vec<EcoString> = local.containers.iter().map(|c| c.name.clone()).take(1).collect();
-            if let (Some(object), Some(container)) = (cx.store.find_uid(uid), texts.first()) {
+            let first = local.containers.first().map(|container| container.name.clone());
+            if let (Some(object), Some(container)) = (cx.store.find_uid(uid), first) {
                 let text = format!("Back-off restarting failed container {container} in pod {name}_{namespace}({uid})");
                 let source = Source { component: "kubelet", host: &local.node };
                 cx.events.write(&cx.store, &object, source, Note::warning("BackOff", text));

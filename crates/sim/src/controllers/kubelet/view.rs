@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::Stored;
-use crate::world::{Program, or_default};
 use ecow::EcoString;
 use serde::Deserialize;
+
+use crate::store::Stored;
+use crate::world::{Program, or_default};
 
 /// The annotation of a static pod's mirror.
 pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
