@@ -76,7 +76,7 @@ pub(crate) fn reason(scenario: &ScenarioSummary) -> Option<String> {
     let message = scenario.failure.as_ref().map(|recorded| one_line(&recorded.failure.message));
     let reason = scenario.reason.as_deref().map(one_line);
     match (message, reason) {
-        (Some(message), Some(reason)) => Some(format!("{message} ({reason})")),
+        (Some(message), Some(reason)) if message != reason => Some(format!("{message} ({reason})")),
         (message, reason) => message.or(reason),
     }
 }

@@ -161,6 +161,16 @@ fn a_failure_with_nothing_known_is_two_lines() {
 }
 
 #[test]
+fn a_reason_that_is_the_message_is_said_once() {
+    let mut script = Script::new(ClusterKind::Kind, None, &["a"]);
+    script.scenario("a", "S.", &["deploy alpine"]);
+    script.push(EventKind::Failed { failure: failure(FailureClass::Interrupted, "stopped by the user") });
+    script.end(Outcome::Interrupted, Some("stopped by the user"), None);
+    let text = plain(&script.finish(), false);
+    assert!(text.contains("interrupted  a: stopped by the user\n"), "{text}");
+}
+
+#[test]
 fn a_violated_invariant_names_both_objects_with_versions_and_times() {
     let witness = |node: &str, version: &str, at_ms| Witness {
         object: format!("CiliumNode/{node}"),
